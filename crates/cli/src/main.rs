@@ -1,0 +1,3 @@
+//! The bowline program: serve, connect
+#![forbid(unsafe_code)]
+fn main() {}

@@ -1,0 +1,2 @@
+//! WebSockets on tokio
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Builds, checks and releases Bowline.
+#![forbid(unsafe_code)]
+fn main() {}
