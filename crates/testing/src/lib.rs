@@ -1,2 +1,10 @@
-//! Vectors, scripted transports and drivers shared by the tests of all Bowline crates
-#![forbid(unsafe_code)]
+#![doc = include_str!("../README.md")]
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)]
+pub mod alloc;
+pub mod feed;
+pub mod hex;
+pub mod payload;
+pub mod random;
+pub mod vectors;
