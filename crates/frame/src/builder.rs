@@ -1,0 +1,157 @@
+use bytes::{Bytes, BytesMut};
+
+use crate::text::{Growing, Text};
+use crate::{Message, MessageKind, Utf8Error};
+
+/// A message that is put together from pieces of payload as they arrive.
+///
+/// Text is checked piece by piece, each byte once. The buffer grows with what has arrived, never with
+/// what was announced: its capacity stays below twice its length plus 16 KiB.
+///
+/// # Examples
+///
+/// ```
+/// use bowline_frame::{MessageBuilder, MessageKind};
+///
+/// let mut message = MessageBuilder::new(MessageKind::Text);
+/// message.extend(b"caf\xc3")?;
+/// message.extend(b"\xa9")?;
+/// assert_eq!(message.finish()?.as_text(), Some("café"));
+/// # Ok::<(), bowline_frame::Utf8Error>(())
+/// ```
+#[derive(Debug)]
+pub struct MessageBuilder(State);
+
+#[derive(Debug)]
+enum State {
+    Text(Growing),
+    Binary(BytesMut),
+}
+
+impl MessageBuilder {
+    /// An empty message of this kind; nothing is allocated.
+    pub fn new(kind: MessageKind) -> Self {
+        Self(match kind {
+            MessageKind::Text => State::Text(Growing::default()),
+            MessageKind::Binary => State::Binary(BytesMut::new()),
+        })
+    }
+
+    /// What the message carries.
+    #[inline]
+    pub const fn kind(&self) -> MessageKind {
+        match self.0 {
+            State::Text(_) => MessageKind::Text,
+            State::Binary(_) => MessageKind::Binary,
+        }
+    }
+
+    /// Bytes of payload so far.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.0 {
+            State::Text(text) => text.len(),
+            State::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// True if no byte of payload has come.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a copy of `piece`.
+    ///
+    /// # Errors
+    ///
+    /// [`Utf8Error`] if the message is text and cannot be UTF-8 with this piece, whatever may follow;
+    /// nothing was appended then.
+    pub fn extend(&mut self, piece: &[u8]) -> Result<(), Utf8Error> {
+        match &mut self.0 {
+            State::Text(text) => text.extend(piece),
+            State::Binary(bytes) => {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Empty space that lies right behind the payload, to be filled and given to [`append`](Self::append).
+    ///
+    /// Its capacity is at least the smaller of `want` and the payload's length plus 16 KiB, in bytes,
+    /// so that a peer who announces much and sends little costs little. One space at a time: what was
+    /// filled into an earlier one and not appended is lost.
+    pub fn spare(&mut self, want: usize) -> BytesMut {
+        let len = self.len();
+        let additional = want.min(len.saturating_add(GROWTH));
+        match &mut self.0 {
+            State::Text(text) => {
+                text.reserve(additional);
+                text.spare()
+            }
+            State::Binary(bytes) => {
+                bytes.reserve(additional);
+                bytes.split_off(len)
+            }
+        }
+    }
+
+    /// Appends `piece`; no copy if it is the [`spare`](Self::spare) space of this message.
+    ///
+    /// # Errors
+    ///
+    /// As [`extend`](Self::extend).
+    pub fn append(&mut self, piece: BytesMut) -> Result<(), Utf8Error> {
+        match &mut self.0 {
+            State::Text(text) => text.unsplit(piece),
+            State::Binary(bytes) => {
+                bytes.unsplit(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the message.
+    ///
+    /// # Errors
+    ///
+    /// [`Utf8Error`] if the message is text and ends inside a code point.
+    pub fn finish(self) -> Result<Message, Utf8Error> {
+        match self.0 {
+            State::Text(text) => text
+                .finish()
+                .map(|text| Message::Text(Text::from_validated(text))),
+            State::Binary(bytes) => Ok(Message::Binary(Bytes::from(bytes))),
+        }
+    }
+}
+
+/// What an empty message may reserve, in bytes.
+const GROWTH: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spare_space_is_contiguous_and_grows_with_what_came() {
+        let mut message = MessageBuilder::new(MessageKind::Binary);
+        let mut total = 0;
+        while total < 1 << 20 {
+            let mut spare = message.spare(usize::MAX);
+            let room = spare.capacity();
+            assert!(room <= 2 * total + 2 * GROWTH, "{room} at {total}");
+            spare.resize(room, 7);
+            total += room;
+            message.append(spare).unwrap();
+        }
+        assert_eq!(message.finish().unwrap().len(), total);
+    }
+
+    #[test]
+    fn an_announced_length_reserves_nothing() {
+        let mut message = MessageBuilder::new(MessageKind::Text);
+        assert!(message.spare(usize::MAX).capacity() <= 2 * GROWTH);
+    }
+}

@@ -1,0 +1,366 @@
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::Mask;
+
+/// Encoded bytes that wait to be written, in order.
+///
+/// Headers and small payloads gather in one contiguous buffer; a payload of 4 KiB and more is kept as it
+/// is and stands between two runs of it, so that it is never copied behind a header.
+///
+/// Write what [`slices`](Self::slices) gives (one vectored write) or what
+/// [`chunk`](bytes::Buf::chunk) gives, then [`advance`](bytes::Buf::advance) by what the transport took.
+/// It owns no memory while it is empty, if its buffer is [lent](Self::lend) and [taken
+/// back](Self::take_buffer).
+#[derive(Debug)]
+pub struct Transmit {
+    gather: Vec<u8>,
+    /// Bytes at the start of `gather` that are written.
+    done: usize,
+    large: VecDeque<Large>,
+    len: usize,
+    written: u64,
+    vectored: bool,
+}
+
+/// A payload that stands before the byte `at` of `gather`.
+#[derive(Debug)]
+struct Large {
+    at: usize,
+    bytes: Bytes,
+}
+
+impl Transmit {
+    /// Payloads of at least this many bytes are not copied.
+    pub const COPY_BELOW: usize = 4 * 1024;
+
+    /// Where a write is not vectored, runs are filled up to this many bytes.
+    pub const RUN: usize = 16 * 1024;
+
+    /// An empty transmit for a transport whose writes are vectored; nothing is allocated.
+    pub const fn new() -> Self {
+        Self {
+            gather: Vec::new(),
+            done: 0,
+            large: VecDeque::new(),
+            len: 0,
+            written: 0,
+            vectored: true,
+        }
+    }
+
+    /// Says whether the transport writes several slices in one call.
+    ///
+    /// If not, the start of a large payload is copied behind its header up to [`RUN`](Self::RUN) bytes,
+    /// so that a header never makes a write (or a TLS record) of its own.
+    pub const fn set_vectored(&mut self, vectored: bool) {
+        self.vectored = vectored;
+    }
+
+    /// Bytes that wait.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if no byte waits.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes written since the beginning.
+    #[inline]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Fills `out` with the runs that come next, in order; gives how many it filled.
+    pub fn slices<'a>(&'a self, out: &mut [&'a [u8]]) -> usize {
+        let mut runs = self.runs();
+        let mut filled = 0;
+        for slot in out {
+            match runs.next() {
+                Some(run) => *slot = run,
+                None => break,
+            }
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Gives a buffer to gather in, which should be empty. It is dropped if one is in use.
+    pub fn lend(&mut self, buffer: Vec<u8>) {
+        if self.gather.capacity() == 0 {
+            self.gather = buffer;
+        }
+    }
+
+    /// True if there is a buffer to gather in.
+    #[inline]
+    pub const fn has_buffer(&self) -> bool {
+        self.gather.capacity() > 0
+    }
+
+    /// Takes the empty buffer back; `None` while bytes wait or if there is none.
+    pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        if self.is_empty() && self.has_buffer() {
+            Some(core::mem::take(&mut self.gather))
+        } else {
+            None
+        }
+    }
+
+    /// Appends a copy of `bytes`.
+    #[inline]
+    pub(crate) fn put(&mut self, bytes: &[u8]) {
+        self.reserve(bytes.len());
+        self.gather.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Appends a copy of `payload`, masked.
+    #[inline]
+    pub(crate) fn put_masked(&mut self, payload: &[u8], mask: Option<Mask>) {
+        self.reserve(payload.len());
+        let start = self.gather.len();
+        self.gather.extend_from_slice(payload);
+        self.len += payload.len();
+        if let (Some(mask), Some(copy)) = (mask, self.gather.get_mut(start..)) {
+            mask.apply(copy);
+        }
+    }
+
+    /// Appends `payload`, masked; copies it only if it is small, or shared and to be masked.
+    pub(crate) fn put_payload(&mut self, mut payload: Bytes, mut mask: Option<Mask>) {
+        if payload.len() < Self::COPY_BELOW {
+            return self.put_masked(&payload, mask);
+        }
+        if !self.vectored {
+            let since = self.large.back().map_or(self.done, |large| large.at);
+            let run = self.gather.len().saturating_sub(since);
+            let head = payload.split_to(Self::RUN.saturating_sub(run).min(payload.len()));
+            self.put_masked(&head, mask);
+            mask = mask.map(|mask| mask.rotate(head.len()));
+            if payload.is_empty() {
+                return;
+            }
+        }
+        let bytes = match mask {
+            Some(mask) => masked(payload, mask),
+            None => payload,
+        };
+        self.len += bytes.len();
+        self.large.push_back(Large {
+            at: self.gather.len(),
+            bytes,
+        });
+    }
+
+    /// Makes room in `gather` by moving what waits to its start, if that is where the room is.
+    #[inline]
+    fn reserve(&mut self, additional: usize) {
+        if self.done == 0 || self.gather.capacity() - self.gather.len() >= additional {
+            return;
+        }
+        let moved = core::mem::take(&mut self.done);
+        self.gather.drain(..moved);
+        for large in &mut self.large {
+            large.at -= moved;
+        }
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &[u8]> {
+        let tail = self.large.back().map_or(self.done, |large| large.at);
+        let mut from = self.done;
+        self.large
+            .iter()
+            .flat_map(move |large| {
+                let gathered = self.gather.get(from..large.at).unwrap_or_default();
+                from = large.at;
+                [gathered, &large.bytes[..]]
+            })
+            .chain([self.gather.get(tail..).unwrap_or_default()])
+            .filter(|run| !run.is_empty())
+    }
+}
+
+impl Default for Transmit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Buf for Transmit {
+    #[inline]
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn chunk(&self) -> &[u8] {
+        match self.large.front() {
+            None => self.gather.get(self.done..).unwrap_or_default(),
+            Some(large) if large.at == self.done => &large.bytes,
+            Some(large) => self.gather.get(self.done..large.at).unwrap_or_default(),
+        }
+    }
+
+    /// Drops the first `count` bytes: the transport took them.
+    ///
+    /// A count above what waits drops all that waits; a transport that claims more than it was given is
+    /// wrong, and the caller is to find that out first.
+    #[inline]
+    fn advance(&mut self, count: usize) {
+        let count = count.min(self.len);
+        self.len -= count;
+        self.written += count as u64;
+        if self.len == 0 {
+            self.gather.clear();
+            self.large.clear();
+            self.done = 0;
+            return;
+        }
+        let mut left = count;
+        while let Some(large) = self.large.front_mut() {
+            let gathered = (large.at - self.done).min(left);
+            self.done += gathered;
+            left -= gathered;
+            let taken = large.bytes.len().min(left);
+            large.bytes.advance(taken);
+            left -= taken;
+            if large.at > self.done || !large.bytes.is_empty() {
+                return;
+            }
+            self.large.pop_front();
+        }
+        self.done += left;
+    }
+}
+
+/// Masks a large payload: in place if nobody shares it, else while copying it.
+fn masked(payload: Bytes, mask: Mask) -> Bytes {
+    match payload.try_into_mut() {
+        Ok(mut own) => {
+            mask.apply(&mut own);
+            own.freeze()
+        }
+        Err(shared) => {
+            let mut copy = BytesMut::with_capacity(shared.len());
+            // Piece by piece, so that each is masked while it is in the cache. The size is a multiple
+            // of four, so every piece meets the key at its start.
+            for piece in shared.chunks(Transmit::RUN) {
+                let start = copy.len();
+                copy.extend_from_slice(piece);
+                if let Some(piece) = copy.get_mut(start..) {
+                    mask.apply(piece);
+                }
+            }
+            copy.freeze()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Drains `transmit` in steps of `step` bytes.
+    fn drain(transmit: &mut Transmit, step: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while transmit.has_remaining() {
+            let mut slices = [&[][..]; 8];
+            let filled = transmit.slices(&mut slices);
+            let vectored: Vec<u8> = slices[..filled].concat();
+            assert!(vectored.starts_with(transmit.chunk()));
+            assert!(slices[..filled].iter().all(|run| !run.is_empty()));
+            let take = step.min(vectored.len());
+            all.extend_from_slice(&vectored[..take]);
+            transmit.advance(take);
+        }
+        all
+    }
+
+    fn fill(transmit: &mut Transmit, mask: Option<Mask>) -> Vec<u8> {
+        let mut expected = Vec::new();
+        for len in [1, 0, 5_000, 3, 4_096, 4_095, 20_000, 40_000, 7] {
+            let payload: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
+            transmit.put(b"head");
+            transmit.put_payload(payload.clone().into(), mask);
+            expected.extend_from_slice(b"head");
+            let start = expected.len();
+            expected.extend(payload);
+            mask.unwrap_or_default().apply(&mut expected[start..]);
+        }
+        expected
+    }
+
+    #[test]
+    fn bytes_come_out_in_order_whatever_the_writer_takes() {
+        for vectored in [true, false] {
+            for mask in [None, Some(Mask::new([1, 2, 3, 4]))] {
+                for step in [1, 2, 3, 7, 4_096, 4_100, 30_000, usize::MAX] {
+                    let mut transmit = Transmit::new();
+                    transmit.set_vectored(vectored);
+                    let expected = fill(&mut transmit, mask);
+                    assert_eq!(transmit.len(), expected.len());
+                    assert!(
+                        drain(&mut transmit, step) == expected,
+                        "{vectored} {mask:?} {step}"
+                    );
+                    assert_eq!(transmit.written(), expected.len() as u64);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_waits_moves_forward_instead_of_growing() {
+        let mut transmit = Transmit::new();
+        transmit.lend(Vec::with_capacity(1024));
+        let mut expected = VecDeque::new();
+        for round in 0..100_u8 {
+            transmit.put(&[round; 300]);
+            expected.extend([round; 300]);
+            while transmit.len() > 600 {
+                let run = transmit.chunk().len().min(200);
+                for byte in transmit.chunk()[..run].iter().copied() {
+                    assert_eq!(Some(byte), expected.pop_front());
+                }
+                transmit.advance(run);
+            }
+        }
+        assert!(transmit.gather.capacity() <= 1024);
+    }
+
+    #[test]
+    fn an_unvectored_writer_never_gets_a_lone_header() {
+        let mut transmit = Transmit::new();
+        transmit.set_vectored(false);
+        for _ in 0..3 {
+            transmit.put(&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+            transmit.put_payload(alloc::vec![7; 65_536].into(), None);
+        }
+        while transmit.has_remaining() {
+            assert!(transmit.chunk().len() > 14);
+            transmit.advance(transmit.chunk().len());
+        }
+    }
+
+    #[test]
+    fn an_empty_transmit_gives_its_buffer_back() {
+        let mut transmit = Transmit::new();
+        assert!(transmit.take_buffer().is_none());
+        transmit.lend(Vec::with_capacity(64));
+        transmit.put(b"abc");
+        assert!(transmit.take_buffer().is_none());
+        transmit.advance(3);
+        assert_eq!(
+            transmit.take_buffer().map(|buffer| buffer.capacity()),
+            Some(64)
+        );
+        assert!(!transmit.has_buffer());
+    }
+}
