@@ -1,3 +1,100 @@
 //! Builds, checks and releases Bowline.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod build;
+mod ci;
+mod conformance;
+mod docs;
+mod interop;
+mod peers;
+mod steps;
+mod tidy;
+mod workspace;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use args::Args;
+
+/// A task fails with a sentence for a person; nothing in here recovers from an error by its kind.
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+struct Task {
+    name: &'static str,
+    summary: &'static str,
+    help: &'static str,
+    run: fn(Args) -> Result<()>,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "build",
+        summary: "build all crates, or one with what stands on it",
+        help: build::HELP,
+        run: build::run,
+    },
+    Task {
+        name: "ci",
+        summary: "every check that a change must pass",
+        help: ci::HELP,
+        run: ci::run,
+    },
+    Task {
+        name: "tidy",
+        summary: "layer edges, invariants and the shape of the tree",
+        help: tidy::HELP,
+        run: tidy::run,
+    },
+    Task {
+        name: "conformance",
+        summary: "the Autobahn test suite against our server and client",
+        help: conformance::HELP,
+        run: conformance::run,
+    },
+    Task {
+        name: "interop",
+        summary: "python and node peers against the bowline program",
+        help: interop::HELP,
+        run: interop::run,
+    },
+    Task {
+        name: "docs",
+        summary: "the documentation of all crates, warnings denied",
+        help: docs::HELP,
+        run: docs::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_default();
+    if matches!(name.as_str(), "" | "help" | "-h" | "--help") {
+        print_tasks();
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("xtask: there is no task `{name}`; `cargo xtask --help` lists them");
+        return ExitCode::from(2);
+    };
+    let args = Args::new(args);
+    if args.asks_for_help() {
+        println!("{}: {}\n\n{}", task.name, task.summary, task.help.trim());
+        return ExitCode::SUCCESS;
+    }
+    match (task.run)(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print_tasks() {
+    println!("cargo xtask TASK [OPTION]…\n");
+    for task in TASKS {
+        println!("  {:<12} {}", task.name, task.summary);
+    }
+    println!("\n`cargo xtask TASK --help` tells more about one.");
+}

@@ -1,0 +1,223 @@
+//! `cargo xtask ci`: every check that a change must pass.
+
+use std::cell::Cell;
+use std::fs;
+use std::process::Command;
+
+use crate::args::Args;
+use crate::conformance::{self, Role};
+use crate::steps::{Step, Steps};
+use crate::tidy;
+use crate::workspace::{Package, Scope, Workspace, cargo};
+use crate::{Result, docs, interop, peers};
+
+pub(crate) const HELP: &str = "
+Runs, in this order:
+
+  lock          Cargo.lock fits the manifests
+  fmt           cargo fmt --check
+  clippy        all targets, all features, warnings denied; its `incompatible_msrv` stands in for
+                a build with the oldest supported Rust
+  test          cargo test --workspace
+  docs          all features, warnings denied
+  features      each published crate with no feature, with each one alone, and with all of them
+  no_std        a program without std that uses bowline-frame links and runs
+  tidy          cargo xtask tidy
+  programs      release builds of the program and the echo examples, for the next two
+  interop       cargo xtask interop
+  conformance   cargo xtask conformance --groups 1-7,10
+
+  --crate NAME   the same for one crate: steps that it has no part in are left out
+";
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let name = args.value("--crate")?;
+    args.finish()?;
+
+    let workspace = Workspace::here()?;
+    let scope = Scope::new(&workspace, name.as_deref())?;
+    let root = workspace.root.as_path();
+    let tested = Cell::new(Tested::default());
+
+    let mut steps = Steps::new(&workspace.target)?;
+    steps.run("lock", |step| {
+        step.command(cargo(root).args(["metadata", "--locked", "--format-version", "1"]))?;
+        Ok(String::new())
+    })?;
+    steps.run("fmt", |step| {
+        let mut command = cargo(root);
+        command.arg("fmt");
+        match &name {
+            None => command.arg("--all"),
+            Some(name) => command.args(["--package", &workspace.package(name)?.name]),
+        };
+        step.command(command.arg("--check"))?;
+        Ok(String::new())
+    })?;
+    steps.run("clippy", |step| {
+        let mut command = cargo(root);
+        command.args(["clippy", "--all-targets", "--all-features"]);
+        scope.select(&mut command);
+        step.command(command.args(["--", "-D", "warnings"]))?;
+        Ok(String::new())
+    })?;
+    steps.run("test", |step| {
+        let mut command = cargo(root);
+        command.arg("test");
+        scope.select(&mut command);
+        let outcome = test(step, &mut command, &tested);
+        outcome.map(|()| tested.get().to_string())
+    })?;
+    steps.run("docs", |step| {
+        docs::build(step, &scope)?;
+        Ok(String::new())
+    })?;
+    steps.run("features", |step| features(step, &scope))?;
+    if scope.holds("frame") {
+        steps.run("no_std", |step| no_std(step, &workspace))?;
+    }
+    steps.run("tidy", |step| tidy::check(step, &workspace))?;
+    if scope.holds("cli") || scope.holds("tokio") {
+        steps.run("programs", |step| {
+            peers::build(step, &workspace)?;
+            Ok(String::new())
+        })?;
+    }
+    if scope.holds("cli") {
+        steps.run("interop", |step| interop::check(step, &workspace))?;
+    }
+    if scope.holds("cli") || scope.holds("tokio") {
+        let cases = conformance::patterns("1-7,10")?;
+        for role in [Role::Server, Role::Client] {
+            let name = format!("conformance-{role}");
+            steps.run(&name, |step| {
+                conformance::check(step, &workspace, role, &cases)
+            })?;
+        }
+    }
+    let outcome = steps.finish();
+    println!("{}", tested.get());
+    outcome
+}
+
+/// What the closing lines of all test programs add up to.
+#[derive(Clone, Copy, Default)]
+struct Tested {
+    passed: u64,
+    failed: u64,
+}
+
+impl std::fmt::Display for Tested {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+fn test(step: &mut Step, command: &mut Command, tested: &Cell<Tested>) -> Result<()> {
+    let outcome = step.watch(command, |line| {
+        let mut sum = tested.get();
+        if let Some((passed, failed)) = closing_line(line) {
+            sum.passed += passed;
+            sum.failed += failed;
+            tested.set(sum);
+        }
+        let boring = line.is_empty() || (line.starts_with("test ") && line.ends_with(" ... ok"));
+        !boring
+    });
+    outcome?;
+    if tested.get().passed == 0 {
+        return Err("no test ran".into());
+    }
+    Ok(())
+}
+
+/// The counts in `test result: ok. 3 passed; 0 failed; …`.
+fn closing_line(line: &str) -> Option<(u64, u64)> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut counts = counts.split("; ");
+    let passed = counts.next()?.strip_suffix(" passed")?.parse().ok()?;
+    let failed = counts.next()?.strip_suffix(" failed")?.parse().ok()?;
+    Some((passed, failed))
+}
+
+fn features(step: &mut Step, scope: &Scope<'_>) -> Result<String> {
+    let mut count = 0;
+    for package in scope.packages().filter(|package| package.published) {
+        for choice in feature_choices(package) {
+            let mut command = cargo(&scope.workspace.root);
+            command
+                .args(["clippy", "--no-deps", "--package", &package.name])
+                .args(choice);
+            step.command(command.args(["--", "-D", "warnings"]))?;
+            count += 1;
+        }
+    }
+    Ok(format!("{count} combinations"))
+}
+
+/// The options for: no feature, each alone, all.
+fn feature_choices(package: &Package) -> Vec<Vec<&str>> {
+    let mut choices = vec![vec!["--no-default-features"]];
+    for feature in package
+        .features
+        .iter()
+        .filter(|feature| *feature != "default")
+    {
+        choices.push(vec!["--no-default-features", "--features", feature]);
+    }
+    if !package.features.is_empty() {
+        choices.push(vec!["--all-features"]);
+    }
+    choices
+}
+
+/// Builds and runs a program that has no std to fall back on: were std linked through any dependency
+/// of bowline-frame, its panic handler would be defined twice.
+fn no_std(step: &mut Step, workspace: &Workspace) -> Result<String> {
+    let proof = workspace.root.join("xtask/fixtures/no_std");
+    // The proof is a workspace of its own, so that features chosen elsewhere don't reach it; it is
+    // to use the same versions.
+    fs::copy(workspace.root.join("Cargo.lock"), proof.join("Cargo.lock"))?;
+    let target = workspace.target.join("no_std");
+    step.command(cargo(&proof).arg("build").arg("--target-dir").arg(&target))?;
+    step.command(&mut Command::new(peers::program(
+        target.join("debug"),
+        "no_std",
+    )))?;
+    Ok(String::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_come_from_the_closing_line() {
+        let line = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out";
+        assert_eq!(closing_line(line), Some((3, 1)));
+        assert_eq!(closing_line("test result_is_ok ... ok"), None);
+    }
+
+    #[test]
+    fn a_crate_is_checked_with_no_feature_each_alone_and_all() {
+        let package = Package {
+            name: "bowline-x".to_owned(),
+            published: true,
+            features: ["a", "b", "default"].map(str::to_owned).to_vec(),
+            dependencies: Vec::new(),
+        };
+        let choices: Vec<_> = feature_choices(&package)
+            .iter()
+            .map(|args| args.join(" "))
+            .collect();
+        assert_eq!(
+            choices,
+            [
+                "--no-default-features",
+                "--no-default-features --features a",
+                "--no-default-features --features b",
+                "--all-features",
+            ]
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! `cargo xtask tidy`: layer edges, invariants and the shape of the tree.
+//!
+//! A rule is a function from a [`Tree`] to findings. `xtask/fixtures/tidy/` holds a tree that every
+//! rule accepts, and for each rule the files that make it object.
+
+mod edges;
+mod invariants;
+mod shape;
+mod source;
+mod tree;
+
+use std::fmt;
+
+use crate::Result;
+use crate::args::Args;
+use crate::steps::{Step, Steps};
+use crate::workspace::Workspace;
+use tree::Tree;
+
+pub(crate) const HELP: &str = "
+Checks, without building anything:
+
+  layers       no edge between crates, and no outside crate, that the layer table doesn't allow
+  versions     inside the workspace normal dependencies carry a version, dev-dependencies none
+  machines     frame, extension, deflate, handshake and proto name no socket, runtime, thread,
+               clock, randomness or std::io::{Read, Write}
+  unsafe       forbidden in every crate; frame and testing name the one file that is allowed it
+  carriers     no carrier handles frames or handshake headers: those rules have a home
+  top-level    nothing but the agreed names
+  crate-files  each crate has README.md, CHANGELOG.md, the workspace's lints, and shows its README as
+               its front page
+  features     each feature has a comment, and none is implied by an optional dependency
+  leftovers    no unfinished or switched-off work
+  links        relative links in *.md lead to files
+
+Then prints the size of each crate, tests left out.
+";
+
+/// What a rule objects to.
+#[derive(Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Finding {
+    /// A file, a file and a line, or a crate.
+    place: String,
+    problem: String,
+}
+
+struct Rule {
+    name: &'static str,
+    check: fn(&Tree<'_>) -> Vec<Finding>,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "layers",
+        check: edges::layers,
+    },
+    Rule {
+        name: "versions",
+        check: edges::versions,
+    },
+    Rule {
+        name: "machines",
+        check: invariants::machines,
+    },
+    Rule {
+        name: "unsafe",
+        check: invariants::unsafe_code,
+    },
+    Rule {
+        name: "carriers",
+        check: invariants::carriers,
+    },
+    Rule {
+        name: "top-level",
+        check: shape::top_level,
+    },
+    Rule {
+        name: "crate-files",
+        check: shape::crate_files,
+    },
+    Rule {
+        name: "features",
+        check: shape::features,
+    },
+    Rule {
+        name: "leftovers",
+        check: shape::leftovers,
+    },
+    Rule {
+        name: "links",
+        check: shape::links,
+    },
+];
+
+pub(crate) fn run(args: Args) -> Result<()> {
+    args.finish()?;
+    let workspace = Workspace::here()?;
+    let mut steps = Steps::new(&workspace.target)?;
+    steps.run("tidy", |step| check(step, &workspace))?;
+    steps.finish()
+}
+
+/// Applies every rule and prints the size of each crate.
+pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
+    let tree = Tree::read(workspace)?;
+    let mut count = 0;
+    for rule in RULES {
+        for finding in (rule.check)(&tree) {
+            step.say(&format!("{}: {finding}", rule.name))?;
+            count += 1;
+        }
+    }
+    if count > 0 {
+        return Err(format!("{count} findings").into());
+    }
+    for line in shape::sizes(&tree) {
+        step.say(&line)?;
+    }
+    Ok(format!("{} rules", RULES.len()))
+}
+
+impl Finding {
+    fn new(place: impl fmt::Display, problem: impl fmt::Display) -> Self {
+        Finding {
+            place: place.to_string(),
+            problem: problem.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
+}
+
+#[cfg(test)]
+mod tests;
