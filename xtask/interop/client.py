@@ -7,7 +7,7 @@ from websockets.asyncio.client import connect
 
 
 async def main(url):
-    async with connect(url, max_size=None) as connection:
+    async with connect(url, max_size=None, proxy=None) as connection:
         for message in ["hi", "", "Grüße, 世界 🪢", b"", bytes(range(256)), "x" * 2**20, bytes(2**20)]:
             await connection.send(message)
             echo = await connection.recv()

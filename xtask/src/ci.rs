@@ -179,7 +179,15 @@ fn no_std(step: &mut Step, workspace: &Workspace) -> Result<String> {
     // to use the same versions.
     fs::copy(workspace.root.join("Cargo.lock"), proof.join("Cargo.lock"))?;
     let target = workspace.target.join("no_std");
-    step.command(cargo(&proof).arg("build").arg("--target-dir").arg(&target))?;
+    let build = || {
+        let mut command = cargo(&proof);
+        command.arg("build").arg("--target-dir").arg(&target);
+        command
+    };
+    if step.command(build().args(["--features", "std"])).is_ok() {
+        return Err("the proof builds with std too, so it proves nothing".into());
+    }
+    step.command(&mut build())?;
     step.command(&mut Command::new(peers::program(
         target.join("debug"),
         "no_std",

@@ -81,6 +81,7 @@ impl Lab {
             "install",
             "--quiet",
             "--disable-pip-version-check",
+            "--root-user-action=ignore",
             "--target",
         ]);
         step.command(
