@@ -1,10 +1,9 @@
-use alloc::string::String;
 use core::error::Error;
 use core::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::{FrameError, Text, utf8};
+use crate::{FrameError, OpCode, Text, utf8};
 
 /// A close code that may stand in a Close frame.
 ///
@@ -156,8 +155,8 @@ impl CloseFrame {
     /// # Errors
     ///
     /// [`FrameError::CloseTooShort`] for one byte, [`FrameError::CloseCode`] for a code that must not
-    /// be on the wire, [`FrameError::CloseReason`] if the reason is not UTF-8. The length was checked
-    /// with the header.
+    /// be on the wire, [`FrameError::ControlTooLong`] for a reason of more than 123 bytes,
+    /// [`FrameError::CloseReason`] for one that is not UTF-8.
     pub fn parse(payload: &[u8]) -> Result<Option<Self>, FrameError> {
         let Some((code, reason)) = payload.split_first_chunk::<2>() else {
             return if payload.is_empty() {
@@ -168,17 +167,15 @@ impl CloseFrame {
         };
         let code = CloseCode::new(u16::from_be_bytes(*code))
             .map_err(|InvalidCloseCode { code }| FrameError::CloseCode { code })?;
-        let at_most = reason.get(..Self::MAX_REASON).unwrap_or(reason);
-        if at_most.len() < reason.len() {
+        if reason.len() > Self::MAX_REASON {
             return Err(FrameError::ControlTooLong {
-                opcode: crate::OpCode::Close,
+                opcode: OpCode::Close,
             });
         }
-        utf8::validate(reason).map_err(|_| FrameError::CloseReason)?;
-        let reason = String::from_utf8_lossy(reason);
+        let reason = utf8::to_str(reason).map_err(|_| FrameError::CloseReason)?;
         Ok(Some(Self {
             code,
-            reason: Text::from(&*reason),
+            reason: reason.into(),
         }))
     }
 

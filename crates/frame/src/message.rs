@@ -4,7 +4,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use crate::Text;
+use crate::{Text, Utf8Error, utf8};
 
 /// What a message carries. Complete by definition: RFC 6455 §5.6 knows two.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -166,6 +166,19 @@ pub enum MessageRef<'a> {
 }
 
 impl<'a> MessageRef<'a> {
+    /// A message of this kind with this payload.
+    ///
+    /// # Errors
+    ///
+    /// [`Utf8Error`] if it is to be text and isn't UTF-8.
+    #[inline]
+    pub fn new(kind: MessageKind, payload: &'a [u8]) -> Result<Self, Utf8Error> {
+        Ok(match kind {
+            MessageKind::Text => Self::Text(utf8::to_str(payload)?),
+            MessageKind::Binary => Self::Binary(payload),
+        })
+    }
+
     /// What the message carries.
     #[inline]
     pub const fn kind(self) -> MessageKind {

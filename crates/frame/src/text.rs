@@ -190,7 +190,7 @@ impl TryFrom<Bytes> for Text {
     type Error = Utf8Error;
 
     fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
-        utf8::validate(&bytes)?;
+        utf8::to_str(&bytes)?;
         Ok(Self(bytes))
     }
 }

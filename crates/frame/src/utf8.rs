@@ -53,7 +53,7 @@ impl Utf8Validator {
             }
         };
         match check(rest) {
-            Ok(()) => self.len = 0,
+            Ok(_) => self.len = 0,
             Err((valid, false)) => self.keep(rest.get(valid..).unwrap_or_default()),
             Err((valid, true)) => {
                 let bad = rest.get(valid..).unwrap_or_default();
@@ -138,28 +138,27 @@ impl fmt::Display for Utf8Error {
 impl Error for Utf8Error {}
 
 /// Checks a whole text in one go.
-pub(crate) fn validate(bytes: &[u8]) -> Result<(), Utf8Error> {
-    match check(bytes) {
-        Ok(()) => Ok(()),
-        Err((_, false)) => Err(Utf8Error::cut_short(bytes.len())),
-        Err((valid, true)) => Err(Utf8Error {
-            at: valid + first_bad(bytes.get(valid..).unwrap_or_default()),
-        }),
-    }
+#[inline]
+pub(crate) fn to_str(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    check(bytes).map_err(|(valid, wrong)| Utf8Error {
+        at: if wrong {
+            valid + first_bad(bytes.get(valid..).unwrap_or_default())
+        } else {
+            bytes.len()
+        },
+    })
 }
 
 /// `Err((valid, wrong))`: the first `valid` bytes are whole code points; behind them stands a wrong
 /// byte, or else a code point that is cut short.
 #[inline]
-fn check(bytes: &[u8]) -> Result<(), (usize, bool)> {
+fn check(bytes: &[u8]) -> Result<&str, (usize, bool)> {
     // Setting up the vector check costs more than it saves on a few bytes.
     if bytes.len() < 32 {
         core::str::from_utf8(bytes)
-            .map(drop)
             .map_err(|error| (error.valid_up_to(), error.error_len().is_some()))
     } else {
         simdutf8::compat::from_utf8(bytes)
-            .map(drop)
             .map_err(|error| (error.valid_up_to(), error.error_len().is_some()))
     }
 }
@@ -244,12 +243,12 @@ mod tests {
                         assert_eq!(wrong_at, None, "{text:02x?}");
                         assert_eq!(whole.open_bytes(), len - error.valid_up_to());
                         assert_eq!(bytewise.open_bytes(), whole.open_bytes());
-                        assert_eq!(validate(text), Err(Utf8Error { at: len }));
+                        assert_eq!(to_str(text), Err(Utf8Error { at: len }));
                     }
                     Err(_) => {
                         let at = whole.push(text).unwrap_err().at();
                         assert_eq!(wrong_at, Some(at), "{text:02x?}");
-                        assert_eq!(validate(text), Err(Utf8Error { at }));
+                        assert_eq!(to_str(text), Err(Utf8Error { at }));
                     }
                 }
             }

@@ -1,2 +1,30 @@
-//! The open WebSocket connection (RFC 6455 sections 5 to 7) as a machine without IO
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod config;
+mod connection;
+mod deadlines;
+mod ended;
+mod error;
+mod event;
+mod inbound;
+mod outbound;
+mod partial;
+
+pub use config::{Config, Keepalive};
+pub use connection::Connection;
+pub use deadlines::{Deadlines, Timeout, Wants};
+pub use ended::{Ended, EndedBy};
+pub use error::{ProtocolError, QueueError, SendError};
+pub use event::{Arrival, ChunkRef, EventRef, Reply};
+pub use inbound::Inbound;
+pub use outbound::{Outbound, OutboundStatus};

@@ -1,0 +1,289 @@
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use bowline_frame::{CloseCode, CloseFrame, Role};
+
+use crate::config::Keepalive;
+use crate::{Config, Ended, EndedBy, Inbound, Outbound, OutboundStatus};
+
+/// What a connection waits for, and until when. Time is data: the caller brings it.
+///
+/// Reading and writing only note *that* something happened. [`wants`](Self::wants), called once before the
+/// caller waits, turns the notes into instants. So there is no clock reading and no timer per message.
+#[derive(Debug)]
+pub struct Deadlines {
+    role: Role,
+    keepalive: Option<Keepalive>,
+    idle: Option<Duration>,
+    close: Duration,
+    write: Option<Duration>,
+    max_drain: u64,
+    heard: Option<Instant>,
+    pinged: Option<Instant>,
+    message: Option<Instant>,
+    /// When output last moved while it waits, or the Close went out.
+    moved: Option<Instant>,
+    written: u64,
+    was_waiting: bool,
+    closing: bool,
+    /// Our Close was queued before the peer's arrived.
+    by: Option<EndedBy>,
+    gave_up: bool,
+    shut_down: bool,
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Wants {
+    /// Read, and give what comes to [`Inbound`]; after the end of events to have it thrown away.
+    pub read: bool,
+    /// Write what [`Outbound::transmit`] holds.
+    pub write: bool,
+    /// End the transport's writing side now, and tell [`Deadlines::shut_down`].
+    pub shutdown: bool,
+    /// Call [`Deadlines::handle_timeout`] at this instant, if none of the others came before.
+    pub until: Option<Instant>,
+}
+
+impl Wants {
+    /// Nothing is left to wait for: drop the transport.
+    pub const fn is_over(&self) -> bool {
+        !self.read && !self.write && !self.shutdown
+    }
+}
+
+/// A deadline that has passed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// The peer didn't answer our ping. A Close with 1011 is queued, to be offered once.
+    Pong {
+        /// How long we waited.
+        after: Duration,
+    },
+    /// No message came. A Close with 1008 is queued; the closing handshake begins.
+    Idle {
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The peer didn't finish the closing handshake or end the transport.
+    Close {
+        /// How long we waited.
+        after: Duration,
+    },
+    /// The transport took no byte of our output.
+    Write {
+        /// How long we waited.
+        after: Duration,
+    },
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pong { after } => write!(f, "no answer to our ping in {after:?}"),
+            Self::Idle { after } => write!(f, "no message in {after:?}"),
+            Self::Close { after } => {
+                write!(f, "the peer did not end the connection in {after:?}")
+            }
+            Self::Write { after } => write!(f, "no byte of our output was taken in {after:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Timeout {}
+
+impl Deadlines {
+    /// The deadlines of a connection that opens now, for the end that has this role.
+    ///
+    /// Time runs from the first [`wants`](Self::wants).
+    pub const fn new(role: Role, config: &Config) -> Self {
+        Self {
+            role,
+            keepalive: config.keepalive,
+            idle: config.idle,
+            close: config.close,
+            write: config.write,
+            max_drain: config.max_drain,
+            heard: None,
+            pinged: None,
+            message: None,
+            moved: None,
+            written: 0,
+            was_waiting: false,
+            closing: false,
+            by: None,
+            gave_up: false,
+            shut_down: false,
+        }
+    }
+
+    /// Says what to wait for and until when. Call it before every wait and whenever it was obeyed.
+    ///
+    /// The instants are those of `now`'s clock. The answer changes with time, with
+    /// [`Inbound::handle`], and with whatever is queued or written.
+    pub fn wants(&mut self, now: Instant, inbound: &mut Inbound, out: OutboundStatus) -> Wants {
+        self.note(now, inbound, out);
+        if self.gave_up {
+            return Wants::default();
+        }
+        let ending = out.closed || !inbound.is_open();
+        Wants {
+            read: !inbound.is_eof() && inbound.drained() <= self.max_drain,
+            write: out.waiting,
+            shutdown: !self.shut_down && self.may_shut_down(inbound, out),
+            until: self.until(ending, out),
+        }
+    }
+
+    /// Acts on the deadlines that have passed at `now`; gives the one that ends the connection.
+    ///
+    /// Call it when the instant of [`wants`](Self::wants) has come and everything that has arrived was
+    /// read: what arrived late but in time counts. It may queue a ping or a Close.
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        inbound: &mut Inbound,
+        outbound: &mut Outbound,
+    ) -> Option<Timeout> {
+        let out = outbound.status();
+        self.note(now, inbound, out);
+        if self.gave_up {
+            return None;
+        }
+        let passed = |since: Option<Instant>, after: Duration| {
+            since.is_some_and(|since| now.saturating_duration_since(since) >= after)
+        };
+        if out.closed || !inbound.is_open() {
+            if passed(self.moved, self.close) {
+                self.gave_up = true;
+                return Some(Timeout::Close { after: self.close });
+            }
+            return None;
+        }
+        if let Some(after) = self.write
+            && out.waiting
+            && passed(self.moved, after)
+        {
+            self.give_up(EndedBy::Deadline);
+            return Some(Timeout::Write { after });
+        }
+        if let Some(keepalive) = self.keepalive {
+            let after = keepalive.answer;
+            if passed(self.pinged, after) {
+                let timeout = Timeout::Pong { after };
+                self.close_for(&timeout, CloseCode::INTERNAL_ERROR, outbound);
+                inbound.abort();
+                self.give_up(EndedBy::Deadline);
+                return Some(timeout);
+            }
+            if self.pinged.is_none() && passed(self.heard, keepalive.after) {
+                // An empty ping is always accepted while we are open.
+                let _ = outbound.ping(&[]);
+                self.pinged = Some(now);
+            }
+        }
+        if let Some(after) = self.idle
+            && passed(self.message, after)
+        {
+            let timeout = Timeout::Idle { after };
+            self.close_for(&timeout, CloseCode::POLICY_VIOLATION, outbound);
+            return Some(timeout);
+        }
+        None
+    }
+
+    /// Says that the writing side of the transport was ended.
+    pub const fn shut_down(&mut self) {
+        self.shut_down = true;
+    }
+
+    /// Says that the transport failed: there is nothing to wait for.
+    pub const fn give_up(&mut self, by: EndedBy) {
+        self.gave_up = true;
+        if self.by.is_none() {
+            self.by = Some(by);
+        }
+    }
+
+    /// How the connection ended, as far as that is known now.
+    pub fn ended(&self, inbound: &Inbound, out: OutboundStatus) -> Ended {
+        let close = inbound.close_frame().cloned();
+        let clean = inbound.is_peer_closed() && out.closed && !out.waiting;
+        let by = self.by.unwrap_or(if inbound.is_failed() {
+            EndedBy::Violation
+        } else if inbound.is_peer_closed() {
+            EndedBy::Peer
+        } else if inbound.is_eof() {
+            EndedBy::Transport
+        } else {
+            EndedBy::Us
+        });
+        Ended::new(by, close, clean)
+    }
+
+    fn close_for(&mut self, timeout: &Timeout, code: CloseCode, outbound: &mut Outbound) {
+        outbound.close(Some(&CloseFrame::truncated(code, &timeout.to_string())));
+        self.by = Some(EndedBy::Deadline);
+    }
+
+    /// Turns what was noted into instants.
+    fn note(&mut self, now: Instant, inbound: &mut Inbound, out: OutboundStatus) {
+        if inbound.take_heard() || self.heard.is_none() {
+            self.heard = Some(now);
+            self.pinged = None;
+        }
+        if inbound.take_message_seen() || self.message.is_none() {
+            self.message = Some(now);
+        }
+        let closing = out.closed || !inbound.is_open();
+        let begins = closing && !self.closing || out.waiting && !self.was_waiting;
+        let ends = closing && self.was_waiting && !out.waiting;
+        if begins || ends || out.written != self.written {
+            self.moved = Some(now);
+        }
+        if closing && !self.closing && self.by.is_none() {
+            self.by = if inbound.is_peer_closed() {
+                Some(EndedBy::Peer)
+            } else if inbound.is_open() {
+                Some(EndedBy::Us)
+            } else {
+                None
+            };
+        }
+        self.closing = closing;
+        self.was_waiting = out.waiting;
+        self.written = out.written;
+    }
+
+    fn until(&self, ending: bool, out: OutboundStatus) -> Option<Instant> {
+        let after = |since: Option<Instant>, after| since?.checked_add(after);
+        if ending {
+            return after(self.moved, self.close);
+        }
+        let write = self.write.filter(|_| out.waiting);
+        let alive = self.keepalive.and_then(|keepalive| {
+            after(self.pinged, keepalive.answer).or_else(|| after(self.heard, keepalive.after))
+        });
+        [
+            write.and_then(|write| after(self.moved, write)),
+            alive,
+            self.idle.and_then(|idle| after(self.message, idle)),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// RFC 6455 §7.1.1: the server ends TCP first; whoever fails the connection doesn't wait either.
+    const fn may_shut_down(&self, inbound: &Inbound, out: OutboundStatus) -> bool {
+        if out.waiting {
+            return false;
+        }
+        if inbound.is_peer_closed() {
+            out.closed && matches!(self.role, Role::Server)
+        } else {
+            inbound.is_failed() && out.closed
+        }
+    }
+}

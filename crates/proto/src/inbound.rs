@@ -1,0 +1,505 @@
+use bowline_extension::Decode;
+use bowline_frame::{CloseFrame, Decoder, MessageRef, OpCode, Piece, Role};
+use bytes::BytesMut;
+
+use crate::partial::{Partial, Run, Taken};
+use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError};
+
+/// The reading half of a connection: bytes in, events out.
+///
+/// ```text
+///            Close                     end of the transport
+///   Open ───────────▶ PeerClosed ──┐
+///    │  violation                  ├──▶ nothing more comes
+///    ├──────────────▶ Failed ──────┤
+///    └──────────────▶ Eof ─────────┘
+/// ```
+///
+/// The caller lends the bytes; the machine owns only what is incomplete: a cut header, a cut control
+/// frame, and the message that is being put together, in a buffer that grows with what has arrived.
+///
+/// After a Close, a violation or the end of the transport it takes input and throws it away, so that the
+/// caller can drain the transport before ending it.
+#[derive(Debug)]
+pub struct Inbound {
+    decoder: Decoder,
+    extension: Option<Box<dyn Decode>>,
+    state: State,
+    /// The transport gives nothing more.
+    ended: bool,
+    message: Option<Partial>,
+    /// A control frame that arrived in pieces.
+    control: Vec<u8>,
+    /// The space that `assembly` lends out.
+    tail: BytesMut,
+    /// The chunk that an extension decoded last.
+    decoded: BytesMut,
+    max_message: u64,
+    max_fragments: u64,
+    heard: bool,
+    message_seen: bool,
+    drained: u64,
+    arrival: Arrival,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    PeerClosed(Option<CloseFrame>),
+    Failed,
+    Eof,
+}
+
+type Handled<'a> = Result<(usize, Option<EventRef<'a>>), ProtocolError>;
+
+impl Inbound {
+    /// The reading half for the end that has this role, with the inbound half of the negotiated extension.
+    pub fn new(role: Role, config: &Config, extension: Option<Box<dyn Decode>>) -> Self {
+        let mut decoder = Decoder::new(role);
+        if let Some(extension) = &extension {
+            decoder.claim(extension.claims());
+        }
+        Self {
+            decoder,
+            extension,
+            state: State::Open,
+            ended: false,
+            message: None,
+            control: Vec::new(),
+            tail: BytesMut::new(),
+            decoded: BytesMut::new(),
+            max_message: config.max_message,
+            max_fragments: config.max_fragments(),
+            heard: false,
+            message_seen: false,
+            drained: 0,
+            arrival: Arrival::default(),
+        }
+    }
+
+    /// Takes bytes that arrived; gives how many it used and at most one event.
+    ///
+    /// Call again with the rest until there is no event: then all of the input is used. The input is
+    /// unmasked in place, and events may borrow it. A message that lies whole in the input costs neither
+    /// copy nor allocation.
+    ///
+    /// Give the event's [`reply`](EventRef::reply) to the writing half. Afterwards
+    /// [`assembly`](Self::assembly) may have a better place for the bytes that come next.
+    ///
+    /// # Errors
+    ///
+    /// The peer broke the protocol: write the error's [`reply`](ProtocolError::reply). What comes after
+    /// is thrown away.
+    #[inline]
+    pub fn handle<'a>(&'a mut self, input: &'a mut [u8]) -> Handled<'a> {
+        self.run(input, false)
+    }
+
+    /// As [`handle`](Self::handle), but a message that begins now is handed out in
+    /// [`Chunk`](EventRef::Chunk)s as it arrives and is not limited in length.
+    ///
+    /// A message begun by one of the two is finished by it, whichever is called. An event may come without
+    /// input: call until there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    #[inline]
+    pub fn handle_chunk<'a>(&'a mut self, input: &'a mut [u8]) -> Handled<'a> {
+        self.run(input, true)
+    }
+
+    /// A place to read into while a large frame of a whole message is arriving, if there is one.
+    ///
+    /// Append to its spare capacity, which is never more than the frame still lacks, and call
+    /// [`handle_assembly`](Self::handle_assembly): the bytes are then where the message needs them. The
+    /// answer may change with every call of `handle` and `handle_assembly`.
+    pub fn assembly(&mut self) -> Option<&mut BytesMut> {
+        let missing = usize::try_from(self.decoder.missing()).unwrap_or(usize::MAX);
+        if missing < IN_PLACE {
+            return None;
+        }
+        let builder = self.message.as_mut()?.builder()?;
+        if self.tail.capacity() == 0 {
+            self.tail = builder.spare(missing);
+            // Capacity beyond the frame would take bytes of the next one.
+            if self.tail.capacity() > missing {
+                drop(self.tail.split_off(missing));
+            }
+        }
+        Some(&mut self.tail)
+    }
+
+    /// Takes the bytes that were appended to [`assembly`](Self::assembly).
+    ///
+    /// Bytes beyond its spare capacity are not part of the frame and are dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_assembly(&mut self) -> Result<Option<EventRef<'_>>, ProtocolError> {
+        if self.tail.is_empty() {
+            return Ok(None);
+        }
+        self.heard = true;
+        match self.take_tail() {
+            Ok(false) => Ok(None),
+            Ok(true) => self.finish_message(),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Says that the transport has ended: nothing more will come.
+    ///
+    /// Without a Close before it, the end is abnormal; an unfinished message is dropped.
+    pub fn handle_eof(&mut self) {
+        self.ended = true;
+        if self.is_open() {
+            self.leave(State::Eof);
+        }
+    }
+
+    /// Gives up reading although the peer broke no rule: it is gone.
+    pub(crate) fn abort(&mut self) {
+        if self.is_open() {
+            self.leave(State::Failed);
+        }
+    }
+
+    /// True while events may come.
+    #[inline]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
+    /// True once the transport has ended.
+    #[inline]
+    pub const fn is_eof(&self) -> bool {
+        self.ended
+    }
+
+    /// True if the peer's Close frame has arrived.
+    #[inline]
+    pub const fn is_peer_closed(&self) -> bool {
+        matches!(self.state, State::PeerClosed(_))
+    }
+
+    /// True if the peer broke the protocol, or was given up.
+    #[inline]
+    pub const fn is_failed(&self) -> bool {
+        matches!(self.state, State::Failed)
+    }
+
+    /// The body of the peer's Close frame, once it has arrived and if it had one.
+    pub const fn close_frame(&self) -> Option<&CloseFrame> {
+        match &self.state {
+            State::PeerClosed(close) => close.as_ref(),
+            State::Open | State::Failed | State::Eof => None,
+        }
+    }
+
+    /// How the last whole message came over the wire.
+    #[inline]
+    pub const fn arrival(&self) -> Arrival {
+        self.arrival
+    }
+
+    /// Bytes thrown away since the end of events.
+    pub const fn drained(&self) -> u64 {
+        self.drained
+    }
+
+    /// True once after anything arrived.
+    pub(crate) const fn take_heard(&mut self) -> bool {
+        std::mem::replace(&mut self.heard, false)
+    }
+
+    /// True once after a message arrived.
+    pub(crate) const fn take_message_seen(&mut self) -> bool {
+        std::mem::replace(&mut self.message_seen, false)
+    }
+
+    #[inline]
+    fn run<'a>(&'a mut self, input: &'a mut [u8], chunked: bool) -> Handled<'a> {
+        self.heard |= !input.is_empty();
+        if !self.is_open() {
+            self.drained = self.drained.saturating_add(input.len() as u64);
+            return Ok((input.len(), None));
+        }
+        if let Some(partial) = &self.message {
+            if partial.is_chunk_pending() {
+                if let Some(run) = self.pending_chunk()? {
+                    return Ok((0, Some(self.decoded(&run))));
+                }
+            } else if !self.tail.is_empty() {
+                return self.handle_assembly().map(|event| (0, event));
+            }
+            self.restore_tail();
+        } else if self.decoded.capacity() > 0 {
+            self.decoded = BytesMut::new();
+        }
+
+        let unlimited = self.message.as_ref().map_or(chunked, Partial::is_chunked);
+        self.decoder.limit(if unlimited {
+            u64::MAX
+        } else {
+            self.max_message
+        });
+        let total = input.len();
+        let mut rest = input;
+        loop {
+            let (piece, after) = match self.decoder.decode(rest) {
+                Ok(decoded) => decoded,
+                Err(error) => return Err(self.fail(error.into())),
+            };
+            let Some(piece) = piece else {
+                return Ok((total, None));
+            };
+            let used = total - after.len();
+            rest = after;
+
+            if piece.header.opcode.is_control() {
+                if !(piece.first && piece.last) {
+                    if piece.first {
+                        self.control.clear();
+                    }
+                    self.control.extend_from_slice(piece.payload);
+                    if piece.last {
+                        return Ok((used, Some(self.assembled_control(piece.header.opcode)?)));
+                    }
+                    continue;
+                }
+                return match event(piece.header.opcode, piece.payload) {
+                    Ok(event) => {
+                        self.note(&event);
+                        Ok((used, Some(event)))
+                    }
+                    Err(error) => Err(self.fail(error)),
+                };
+            }
+
+            let ends = piece.last && piece.header.fin;
+            if piece.first {
+                match self.begin_frame(&piece, ends, chunked) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        // The decoder lets only text and binary begin a message.
+                        let kind = piece.header.opcode.message_kind().unwrap_or(BINARY);
+                        return match MessageRef::new(kind, piece.payload) {
+                            Ok(message) => {
+                                self.arrived(Arrival {
+                                    fragments: 1,
+                                    wire_len: piece.header.len,
+                                    rsv: piece.header.rsv,
+                                });
+                                Ok((used, Some(EventRef::Message(message))))
+                            }
+                            Err(error) => Err(self.fail(error.into())),
+                        };
+                    }
+                    Err(error) => return Err(self.fail(error)),
+                }
+            }
+            match self.payload(piece.payload, ends) {
+                Ok(Taken::More) => {}
+                Ok(Taken::Whole) => return Ok((used, self.finish_message()?)),
+                Ok(Taken::Run(run)) => {
+                    self.end_chunks(&run);
+                    return Ok((used, Some(chunk(&run, piece.payload))));
+                }
+                Ok(Taken::Decoded(run)) => return Ok((used, Some(self.decoded(&run)))),
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    /// Takes a data frame's header: it begins a message or goes on with one. True if it is a whole
+    /// message that can be handed out as it lies.
+    #[inline]
+    fn begin_frame(
+        &mut self,
+        piece: &Piece<'_>,
+        ends: bool,
+        chunked: bool,
+    ) -> Result<bool, ProtocolError> {
+        let header = &piece.header;
+        if let Some(partial) = &mut self.message {
+            partial.frame(header, self.max_fragments)?;
+            return Ok(false);
+        }
+        let kind = header.opcode.message_kind().unwrap_or(BINARY);
+        let extended = match &mut self.extension {
+            Some(extension) => extension.begin(kind, header.rsv)?,
+            None => false,
+        };
+        if ends && !extended && !chunked {
+            // The decoder charges what is announced, but not where claimed bits are set.
+            return if header.len > self.max_message {
+                Err(ProtocolError::MessageTooBig {
+                    limit: self.max_message,
+                })
+            } else {
+                Ok(true)
+            };
+        }
+        let partial = Partial::new(header, kind, extended, chunked);
+        self.message
+            .insert(partial)
+            .frame(header, self.max_fragments)
+            .map(|()| false)
+    }
+
+    fn payload(&mut self, payload: &[u8], ends: bool) -> Result<Taken, ProtocolError> {
+        let Some(partial) = &mut self.message else {
+            return Ok(Taken::More);
+        };
+        let extension = self.extension.as_deref_mut();
+        let taken = partial.payload(
+            payload,
+            ends,
+            extension,
+            self.max_message,
+            &mut self.decoded,
+        )?;
+        if partial.is_chunk_pending() {
+            return Ok(self.step_chunks()?.map_or(Taken::More, Taken::Decoded));
+        }
+        Ok(taken)
+    }
+
+    fn pending_chunk(&mut self) -> Result<Option<Run>, ProtocolError> {
+        self.step_chunks().map_err(|error| self.fail(error))
+    }
+
+    /// Decodes until there is a chunk or the backlog is used up.
+    fn step_chunks(&mut self) -> Result<Option<Run>, ProtocolError> {
+        let (Some(partial), Some(extension)) = (&mut self.message, &mut self.extension) else {
+            return Ok(None);
+        };
+        while partial.is_chunk_pending() {
+            if let Taken::Decoded(run) = partial.step(extension.as_mut(), &mut self.decoded)? {
+                return Ok(Some(run));
+            }
+        }
+        Ok(None)
+    }
+
+    fn decoded(&mut self, run: &Run) -> EventRef<'_> {
+        self.end_chunks(run);
+        chunk(run, &self.decoded)
+    }
+
+    fn end_chunks(&mut self, run: &Run) {
+        if run.last
+            && let Some(partial) = self.message.take()
+        {
+            self.arrived(partial.arrival());
+        }
+    }
+
+    fn finish_message(&mut self) -> Result<Option<EventRef<'static>>, ProtocolError> {
+        let Some(partial) = self.message.take() else {
+            return Ok(None);
+        };
+        let arrival = partial.arrival();
+        match partial.finish() {
+            Ok(message) => {
+                self.arrived(arrival);
+                Ok(message.map(EventRef::Assembled))
+            }
+            Err(error) => Err(self.fail(error.into())),
+        }
+    }
+
+    /// Moves what was read in place into its message; true if that ends the message.
+    fn take_tail(&mut self) -> Result<bool, ProtocolError> {
+        let mut tail = std::mem::take(&mut self.tail);
+        let (piece, rest) = self.decoder.decode(&mut tail)?;
+        let ends = piece.is_some_and(|piece| piece.last && piece.header.fin);
+        let surplus = rest.len();
+        tail.truncate(tail.len() - surplus);
+        if let Some(builder) = self.message.as_mut().and_then(Partial::builder) {
+            builder.append(tail)?;
+        }
+        Ok(ends)
+    }
+
+    /// Gives the unused space of `assembly` back to its message.
+    #[inline]
+    fn restore_tail(&mut self) {
+        if self.tail.capacity() == 0 {
+            return;
+        }
+        let tail = std::mem::take(&mut self.tail);
+        if let Some(builder) = self.message.as_mut().and_then(Partial::builder) {
+            // Nothing was read into it, and an empty piece is always valid.
+            let _ = builder.append(tail);
+        }
+    }
+
+    fn assembled_control(&mut self, opcode: OpCode) -> Result<EventRef<'_>, ProtocolError> {
+        let payload = std::mem::take(&mut self.control);
+        match event(opcode, &payload) {
+            Ok(event) => self.note(&event),
+            Err(error) => return Err(self.fail(error)),
+        }
+        self.control = payload;
+        event(opcode, &self.control)
+    }
+
+    /// Ends reading if the event is the peer's Close.
+    #[inline]
+    fn note(&mut self, event: &EventRef<'_>) {
+        if let EventRef::Close(close) = event {
+            // RFC 6455 §5.5.1: what the peer didn't finish before its Close is void.
+            self.leave(State::PeerClosed(close.clone()));
+        }
+    }
+
+    #[inline]
+    fn arrived(&mut self, arrival: Arrival) {
+        self.arrival = arrival;
+        self.message_seen = true;
+    }
+
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) -> ProtocolError {
+        self.leave(State::Failed);
+        error
+    }
+
+    fn leave(&mut self, state: State) {
+        self.state = state;
+        self.message = None;
+        self.tail = BytesMut::new();
+        self.control = Vec::new();
+        self.decoded = BytesMut::new();
+    }
+}
+
+/// What a whole control frame says.
+#[inline]
+fn event(opcode: OpCode, payload: &[u8]) -> Result<EventRef<'_>, ProtocolError> {
+    Ok(match opcode {
+        OpCode::Ping => EventRef::Ping(payload),
+        OpCode::Pong => EventRef::Pong(payload),
+        // Data frames don't come here.
+        OpCode::Close | OpCode::Continuation | OpCode::Text | OpCode::Binary => {
+            EventRef::Close(CloseFrame::parse(payload)?)
+        }
+    })
+}
+
+fn chunk<'a>(run: &Run, payload: &'a [u8]) -> EventRef<'a> {
+    EventRef::Chunk(ChunkRef {
+        kind: run.kind,
+        payload,
+        first: run.first,
+        last: run.last,
+    })
+}
+
+const BINARY: bowline_frame::MessageKind = bowline_frame::MessageKind::Binary;
+
+/// A frame that lacks less is not worth a read of its own, in bytes.
+const IN_PLACE: usize = 16 * 1024;

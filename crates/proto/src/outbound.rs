@@ -1,0 +1,345 @@
+use bowline_extension::{Encode, ExtensionError, Outgoing, Progress};
+use bowline_frame::{
+    CloseFrame, Encoder, MaskKeys, Message, MessageKind, MessageRef, OpCode, Role, Rsv, Transmit,
+};
+use bytes::{Bytes, BytesMut};
+
+use crate::{Config, QueueError, Reply, SendError};
+
+/// The writing half of a connection: messages in, bytes to write out.
+///
+/// ```text
+///          close, reply             all is written
+///   Open ──────────────▶ CloseQueued ──────────────▶ Done
+/// ```
+///
+/// Write what [`transmit`](Self::transmit) holds whenever the transport takes it.
+#[derive(Debug)]
+pub struct Outbound {
+    encoder: Encoder,
+    extension: Option<Box<dyn Encode>>,
+    transmit: Transmit,
+    closed: bool,
+    /// The newest ping that came while too much waited.
+    pong: Option<Box<[u8]>>,
+    /// A message is being sent in fragments.
+    fragments: Option<Fragments>,
+    soft_mark: usize,
+    hard_mark: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fragments {
+    begun: bool,
+    kind: MessageKind,
+    rsv: Option<Rsv>,
+}
+
+/// What [`Deadlines`](crate::Deadlines) need to know of the writing half; a copy, so that it can be taken
+/// under a short lock.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OutboundStatus {
+    /// Bytes wait to be written.
+    pub waiting: bool,
+    /// A Close frame is queued or written.
+    pub closed: bool,
+    /// Bytes written since the beginning.
+    pub written: u64,
+}
+
+impl Outbound {
+    /// The writing half of a server, with the outbound half of the negotiated extension.
+    pub fn server(config: &Config, extension: Option<Box<dyn Encode>>) -> Self {
+        Self::new(Encoder::server(), config, extension)
+    }
+
+    /// The writing half of a client, which masks with keys from `keys`.
+    pub fn client(keys: MaskKeys, config: &Config, extension: Option<Box<dyn Encode>>) -> Self {
+        Self::new(Encoder::client(keys), config, extension)
+    }
+
+    fn new(encoder: Encoder, config: &Config, extension: Option<Box<dyn Encode>>) -> Self {
+        Self {
+            encoder,
+            extension,
+            transmit: Transmit::new(),
+            closed: false,
+            pong: None,
+            fragments: None,
+            soft_mark: config.soft_mark,
+            hard_mark: config.hard_mark,
+        }
+    }
+
+    /// Which end we are.
+    pub const fn role(&self) -> Role {
+        self.encoder.role()
+    }
+
+    /// Queues a whole message as one frame, whatever waits already.
+    ///
+    /// Look at [`is_over_soft_mark`](Self::is_over_soft_mark) first, or memory follows the speed of the
+    /// program instead of the peer's.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Closed`] after a Close; [`SendError::InsideMessage`] while a message is being sent in
+    /// fragments; [`SendError::Extension`].
+    #[inline]
+    pub fn send(&mut self, message: Message) -> Result<(), SendError> {
+        let kind = message.kind();
+        self.check_open()?;
+        if self.extension.is_some()
+            && let Some((rsv, payload)) = self.encode(kind, message.as_bytes())?
+        {
+            self.encoder.message(kind, rsv, payload, &mut self.transmit);
+            return Ok(());
+        }
+        self.encoder
+            .message(kind, Rsv::NONE, message.into_bytes(), &mut self.transmit);
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), for a borrowed message: its payload is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_ref(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        let kind = message.kind();
+        self.check_open()?;
+        if self.extension.is_some()
+            && let Some((rsv, payload)) = self.encode(kind, message.as_bytes())?
+        {
+            self.encoder.message(kind, rsv, payload, &mut self.transmit);
+            return Ok(());
+        }
+        let payload = message.as_bytes();
+        self.encoder
+            .fragment_ref(kind.into(), Rsv::NONE, true, payload, &mut self.transmit);
+        Ok(())
+    }
+
+    /// Queues a message unless too much waits.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Full`] with the message at or above the hard mark, else as [`send`](Self::send).
+    pub fn queue(&mut self, message: Message) -> Result<(), QueueError> {
+        if self.transmit.len() >= self.hard_mark && !self.closed {
+            return Err(QueueError::Full(message));
+        }
+        Ok(self.send(message)?)
+    }
+
+    /// Queues the next fragment of a message that is sent in pieces; the first begins it, the one with
+    /// `last` ends it.
+    ///
+    /// Control frames may come between fragments, other messages may not (RFC 6455 §5.4).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InsideMessage`] if a message of the other kind is open, else as [`send`](Self::send).
+    pub fn fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        last: bool,
+    ) -> Result<(), SendError> {
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        let mut open = match self.fragments {
+            Some(open) if open.kind != kind => return Err(SendError::InsideMessage),
+            Some(open) => open,
+            None => Fragments {
+                begun: false,
+                kind,
+                rsv: match &mut self.extension {
+                    Some(extension) => extension.begin(&Outgoing::new(kind)),
+                    None => None,
+                },
+            },
+        };
+        let (rsv, payload) = match open.rsv {
+            Some(rsv) => (rsv, self.encode_run(&payload, last)?),
+            None => (Rsv::NONE, payload),
+        };
+        let (opcode, rsv) = if open.begun {
+            (OpCode::Continuation, Rsv::NONE)
+        } else {
+            (kind.into(), rsv)
+        };
+        open.begun = true;
+        self.fragments = (!last).then_some(open);
+        self.encoder
+            .fragment(opcode, rsv, last, payload, &mut self.transmit);
+        Ok(())
+    }
+
+    /// Queues a ping with this payload, at most 125 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::PingTooLong`], or [`SendError::Closed`] after a Close.
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        if self.closed {
+            return Err(SendError::Closed);
+        }
+        if payload.len() > 125 {
+            return Err(SendError::PingTooLong { len: payload.len() });
+        }
+        self.encoder.ping(payload, &mut self.transmit);
+        Ok(())
+    }
+
+    /// Queues a Close frame behind what waits; nothing can be sent after it. False if one was queued
+    /// before, which stands.
+    pub fn close(&mut self, close: Option<&CloseFrame>) -> bool {
+        if self.closed {
+            return false;
+        }
+        self.take_pong();
+        self.encoder.close(close, &mut self.transmit);
+        self.closed = true;
+        self.fragments = None;
+        true
+    }
+
+    /// Queues what reading obliged us to write.
+    ///
+    /// Below the soft mark every ping is answered, in order. Above it only the newest is kept, and
+    /// answered when output has gone (RFC 6455 §5.5.3). A Close is answered once.
+    pub fn reply(&mut self, reply: Reply<'_>) {
+        match reply {
+            Reply::Pong(_) if self.closed => {}
+            Reply::Pong(payload) if self.is_over_soft_mark() => self.pong = Some(payload.into()),
+            Reply::Pong(payload) => {
+                self.pong = None;
+                self.encoder.pong(payload, &mut self.transmit);
+            }
+            Reply::Close(close) => {
+                self.close(close.as_ref());
+            }
+        }
+    }
+
+    /// The bytes to write. Its answer changes with every call that queues something.
+    #[inline]
+    pub fn transmit(&mut self) -> &mut Transmit {
+        if self.pong.is_some() && !self.is_over_soft_mark() {
+            self.take_pong();
+        }
+        &mut self.transmit
+    }
+
+    /// Throws away what waits: the transport takes nothing more.
+    pub fn abandon(&mut self) {
+        self.transmit = Transmit::new();
+        self.pong = None;
+        self.closed = true;
+    }
+
+    /// Bytes that wait.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.transmit.len()
+    }
+
+    /// True if nothing waits to be written.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.transmit.is_empty() && self.pong.is_none()
+    }
+
+    /// True if so much waits that senders should too.
+    #[inline]
+    pub const fn is_over_soft_mark(&self) -> bool {
+        self.transmit.len() >= self.soft_mark
+    }
+
+    /// True once a Close frame is queued: nothing more can be sent.
+    #[inline]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// True once our Close frame and all before it are written.
+    #[inline]
+    pub const fn is_done(&self) -> bool {
+        self.closed && self.transmit.is_empty()
+    }
+
+    /// What the deadlines need to know.
+    #[inline]
+    pub const fn status(&self) -> OutboundStatus {
+        OutboundStatus {
+            waiting: !self.is_empty(),
+            closed: self.closed,
+            written: self.transmit.written(),
+        }
+    }
+
+    #[inline]
+    fn check_open(&self) -> Result<(), SendError> {
+        if self.closed {
+            Err(SendError::Closed)
+        } else if self.fragments.is_some() {
+            Err(SendError::InsideMessage)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn take_pong(&mut self) {
+        if let Some(payload) = self.pong.take() {
+            self.encoder.pong(&payload, &mut self.transmit);
+        }
+    }
+
+    /// Lets the extension encode a whole message; `None` if it is to be sent as it is.
+    fn encode(
+        &mut self,
+        kind: MessageKind,
+        payload: &[u8],
+    ) -> Result<Option<(Rsv, Bytes)>, SendError> {
+        let message = Outgoing::new(kind).with_len(payload.len() as u64);
+        let rsv = self
+            .extension
+            .as_mut()
+            .and_then(|extension| extension.begin(&message));
+        let Some(rsv) = rsv else {
+            return Ok(None);
+        };
+        Ok(Some((rsv, self.encode_run(payload, true)?)))
+    }
+
+    fn encode_run(&mut self, mut payload: &[u8], last: bool) -> Result<Bytes, SendError> {
+        let mut out = BytesMut::new();
+        let Some(extension) = &mut self.extension else {
+            return Ok(Bytes::copy_from_slice(payload));
+        };
+        let error = loop {
+            let before = (payload.len(), out.len());
+            match extension.encode(&mut payload, last, &mut out, STEP) {
+                Ok(Progress::NeedRoom) if before != (payload.len(), out.len()) => {}
+                Ok(Progress::Done) if last && payload.is_empty() => return Ok(out.freeze()),
+                Ok(Progress::NeedInput) if !last && payload.is_empty() => {
+                    return Ok(out.freeze());
+                }
+                Ok(_) => break ExtensionError::internal("extension made no progress"),
+                Err(error) => break error,
+            }
+        };
+        // Its state is lost, and with it what the peer could make of later messages.
+        self.close(Some(&CloseFrame::truncated(
+            error.close_code(),
+            &error.to_string(),
+        )));
+        Err(SendError::Extension(error))
+    }
+}
+
+/// Room an extension gets at a time, in bytes.
+const STEP: usize = 16 * 1024;

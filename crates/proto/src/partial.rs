@@ -1,0 +1,271 @@
+use bowline_extension::{Decode, ExtensionError, Progress};
+use bowline_frame::{
+    FrameError, FrameHeader, Message, MessageBuilder, MessageKind, Utf8Error, Utf8Validator,
+};
+use bytes::{Buf, BytesMut};
+
+use crate::config::MAX_EMPTY_FRAGMENTS;
+use crate::{Arrival, ProtocolError};
+
+/// The message that is arriving: some of its frames are here.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    kind: MessageKind,
+    /// Its payload goes through the extension.
+    extended: bool,
+    body: Body,
+    /// Frames without payload, in a row.
+    empty: u32,
+    arrival: Arrival,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// Put together and handed out whole.
+    Whole(MessageBuilder),
+    /// Handed out as it comes.
+    Chunks(Box<Chunks>),
+}
+
+#[derive(Debug, Default)]
+struct Chunks {
+    utf8: Utf8Validator,
+    begun: bool,
+    /// Payload that waits to be decoded.
+    backlog: BytesMut,
+    /// The backlog ends the message.
+    ends: bool,
+    /// There may be output without further input.
+    pending: bool,
+}
+
+/// What became of a run of payload.
+pub(crate) enum Taken {
+    /// It was taken; more is needed.
+    More,
+    /// It ended a message that is put together.
+    Whole,
+    /// It is to be handed out as it is.
+    Run(Run),
+    /// What it decoded to is to be handed out.
+    Decoded(Run),
+}
+
+pub(crate) struct Run {
+    pub(crate) kind: MessageKind,
+    pub(crate) first: bool,
+    pub(crate) last: bool,
+}
+
+impl Partial {
+    pub(crate) fn new(
+        header: &FrameHeader,
+        kind: MessageKind,
+        extended: bool,
+        chunked: bool,
+    ) -> Self {
+        Self {
+            kind,
+            extended,
+            body: if chunked {
+                Body::Chunks(Box::default())
+            } else {
+                Body::Whole(MessageBuilder::new(kind))
+            },
+            empty: 0,
+            arrival: Arrival {
+                fragments: 0,
+                wire_len: 0,
+                rsv: header.rsv,
+            },
+        }
+    }
+
+    /// Takes note of the next data frame.
+    pub(crate) fn frame(
+        &mut self,
+        header: &FrameHeader,
+        max_fragments: u64,
+    ) -> Result<(), ProtocolError> {
+        self.arrival.fragments += 1;
+        self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
+        if !self.is_chunked() && self.arrival.fragments > max_fragments {
+            return Err(ProtocolError::TooManyFragments {
+                limit: max_fragments,
+            });
+        }
+        self.empty = if header.len == 0 { self.empty + 1 } else { 0 };
+        if self.empty > MAX_EMPTY_FRAGMENTS {
+            return Err(ProtocolError::TooManyEmptyFragments);
+        }
+        Ok(())
+    }
+
+    /// Takes a run of payload; `ends`: the message's last.
+    pub(crate) fn payload(
+        &mut self,
+        payload: &[u8],
+        ends: bool,
+        extension: Option<&mut (dyn Decode + 'static)>,
+        max_message: u64,
+        decoded: &mut BytesMut,
+    ) -> Result<Taken, ProtocolError> {
+        let extension = extension.filter(|_| self.extended);
+        let kind = self.kind;
+        match (&mut self.body, extension) {
+            (Body::Whole(builder), Some(extension)) => {
+                decode_whole(extension, builder, payload, ends, max_message)?;
+            }
+            (Body::Whole(builder), None) => {
+                // The decoder charges what is announced, but not where claimed bits are set.
+                let total = (builder.len() as u64).saturating_add(payload.len() as u64);
+                if total > max_message {
+                    return Err(ProtocolError::MessageTooBig { limit: max_message });
+                }
+                builder.extend(payload)?;
+            }
+            (Body::Chunks(chunks), Some(_)) => {
+                chunks.backlog.extend_from_slice(payload);
+                chunks.ends = ends;
+                chunks.pending = true;
+                return Ok(Taken::More);
+            }
+            (Body::Chunks(chunks), None) => {
+                decoded.clear();
+                chunks.check(kind, payload, ends)?;
+                let first = !chunks.begun;
+                if payload.is_empty() && !ends && !first {
+                    return Ok(Taken::More);
+                }
+                chunks.begun = true;
+                let last = ends;
+                return Ok(Taken::Run(Run { kind, first, last }));
+            }
+        }
+        Ok(if ends { Taken::Whole } else { Taken::More })
+    }
+
+    /// Lets the extension decode one step of the backlog into `decoded`.
+    pub(crate) fn step(
+        &mut self,
+        extension: &mut (dyn Decode + 'static),
+        decoded: &mut BytesMut,
+    ) -> Result<Taken, ProtocolError> {
+        let kind = self.kind;
+        let Body::Chunks(chunks) = &mut self.body else {
+            return Ok(Taken::More);
+        };
+        decoded.clear();
+        let mut input = &chunks.backlog[..];
+        let progress = extension.decode(&mut input, chunks.ends, decoded, STEP)?;
+        let used = chunks.backlog.len() - input.len();
+        check_progress(progress, used + decoded.len(), input, chunks.ends)?;
+        chunks.backlog.advance(used);
+        chunks.pending = progress == Progress::NeedRoom;
+        let last = progress == Progress::Done;
+        chunks.check(kind, decoded, last)?;
+        let first = !chunks.begun;
+        if decoded.is_empty() && !last {
+            return Ok(Taken::More);
+        }
+        chunks.begun = true;
+        Ok(Taken::Decoded(Run { kind, first, last }))
+    }
+
+    /// The message is handed out in chunks.
+    #[inline]
+    pub(crate) const fn is_chunked(&self) -> bool {
+        matches!(self.body, Body::Chunks(_))
+    }
+
+    /// There may be a chunk without further input.
+    #[inline]
+    pub(crate) fn is_chunk_pending(&self) -> bool {
+        matches!(&self.body, Body::Chunks(chunks) if chunks.pending)
+    }
+
+    /// The buffer of a message whose payload needs no decoding.
+    #[inline]
+    pub(crate) const fn builder(&mut self) -> Option<&mut MessageBuilder> {
+        match &mut self.body {
+            Body::Whole(builder) if !self.extended => Some(builder),
+            Body::Whole(_) | Body::Chunks(_) => None,
+        }
+    }
+
+    pub(crate) const fn arrival(&self) -> Arrival {
+        self.arrival
+    }
+
+    /// Ends a message that was put together; one handed out in chunks leaves nothing.
+    pub(crate) fn finish(self) -> Result<Option<Message>, Utf8Error> {
+        match self.body {
+            Body::Whole(builder) => builder.finish().map(Some),
+            Body::Chunks(_) => Ok(None),
+        }
+    }
+}
+
+impl Chunks {
+    fn check(&mut self, kind: MessageKind, run: &[u8], last: bool) -> Result<(), ProtocolError> {
+        if kind == MessageKind::Text {
+            self.utf8.push(run)?;
+            if last && !self.utf8.is_complete() {
+                return Err(FrameError::Utf8.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Decodes all of `input` into the message, in steps, so that what doesn't fit the limit is never made.
+fn decode_whole(
+    extension: &mut (dyn Decode + 'static),
+    builder: &mut MessageBuilder,
+    mut input: &[u8],
+    ends: bool,
+    limit: u64,
+) -> Result<(), ProtocolError> {
+    loop {
+        let left = limit.saturating_sub(builder.len() as u64);
+        // One byte beyond the limit is how we learn that there is more.
+        let room = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .saturating_add(1)
+            .min(STEP);
+        let mut out = builder.spare(room);
+        let before = input.len();
+        let progress = extension.decode(&mut input, ends, &mut out, room)?;
+        let made = out.len();
+        builder.append(out)?;
+        if builder.len() as u64 > limit {
+            return Err(ProtocolError::MessageTooBig { limit });
+        }
+        check_progress(progress, before - input.len() + made, input, ends)?;
+        if progress != Progress::NeedRoom {
+            return Ok(());
+        }
+    }
+}
+
+/// Holds an extension to its contract, so that a wrong one can neither loop for ever nor lose bytes.
+fn check_progress(
+    progress: Progress,
+    moved: usize,
+    left: &[u8],
+    ends: bool,
+) -> Result<(), ProtocolError> {
+    let kept = match progress {
+        Progress::NeedInput => left.is_empty() && !ends,
+        Progress::NeedRoom => moved > 0,
+        Progress::Done => left.is_empty() && ends,
+    };
+    if kept {
+        Ok(())
+    } else {
+        Err(ExtensionError::internal("extension made no progress").into())
+    }
+}
+
+/// What an extension may decode to before the limits are looked at again, in bytes.
+const STEP: usize = 16 * 1024;
