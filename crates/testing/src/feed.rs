@@ -9,7 +9,7 @@ use crate::random::{Random, seed};
 /// In this order:
 /// 1. whole;
 /// 2. byte by byte;
-/// 3. in two, at every index; of an input above 2048 bytes, at the first and the last 1024;
+/// 3. in two, at every index; of an input above 4096 bytes, at the first and the last 64;
 /// 4. at random, 24 times, with typical chunks of 2 to 4096 bytes and some empty ones.
 ///
 /// The chunks of one call are never fewer than one and joined are always `input`. The random cuts start from
@@ -61,8 +61,9 @@ impl Cut {
 }
 
 fn cuts(len: usize, seed: u64) -> impl Iterator<Item = Cut> {
-    let ends =
-        (1..len).filter(move |&index| index <= SPLITS_AT_ENDS || len - index <= SPLITS_AT_ENDS);
+    let splits = (1..len).filter(move |&index| {
+        len <= SPLIT_EVERYWHERE || index <= SPLITS_AT_ENDS || len - index <= SPLITS_AT_ENDS
+    });
     let mut seeds = Random::new(seed);
     let random = TYPICAL_CHUNKS
         .into_iter()
@@ -74,7 +75,7 @@ fn cuts(len: usize, seed: u64) -> impl Iterator<Item = Cut> {
         });
     [Cut::Whole, Cut::Bytewise]
         .into_iter()
-        .chain(ends.map(Cut::At))
+        .chain(splits.map(Cut::At))
         .chain(random)
 }
 
@@ -124,7 +125,8 @@ impl fmt::Display for Cut {
 
 const RANDOM_CUTS: usize = 24;
 const TYPICAL_CHUNKS: [usize; 6] = [2, 7, 16, 64, 512, 4096];
-const SPLITS_AT_ENDS: usize = 1024;
+const SPLIT_EVERYWHERE: usize = 4096;
+const SPLITS_AT_ENDS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -163,7 +165,7 @@ mod tests {
                 }
             })
             .collect();
-        let expected: Vec<_> = (1..=1024).chain(8976..10_000).collect();
+        let expected: Vec<_> = (1..=64).chain(9936..10_000).collect();
         assert_eq!(splits, expected);
     }
 

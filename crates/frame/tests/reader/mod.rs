@@ -6,7 +6,7 @@ use bowline_frame::{
 
 /// What came in, whole.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Event {
+pub(crate) enum Event {
     Message(Message),
     /// A message whose reserved bits say that an extension has to see it first.
     Extended(Vec<u8>),
@@ -16,15 +16,15 @@ pub enum Event {
 }
 
 /// Reads bytes until a Close frame or a violation.
-pub struct Reader {
+pub(crate) struct Reader {
     decoder: Decoder,
     message: Option<(Rsv, MessageBuilder)>,
     control: Vec<u8>,
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl Reader {
-    pub fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role) -> Self {
         Self {
             decoder: Decoder::new(role),
             message: None,
@@ -33,12 +33,12 @@ impl Reader {
         }
     }
 
-    pub fn decoder(&mut self) -> &mut Decoder {
+    pub(crate) fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
     }
 
     /// Reads a chunk that it may not keep.
-    pub fn read(&mut self, chunk: &[u8]) -> Result<(), FrameError> {
+    pub(crate) fn read(&mut self, chunk: &[u8]) -> Result<(), FrameError> {
         let mut chunk = chunk.to_vec();
         let mut input = &mut chunk[..];
         // RFC 6455 §1.4: what follows a Close is discarded.
