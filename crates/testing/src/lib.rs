@@ -3,6 +3,7 @@
 
 #[allow(unsafe_code)]
 pub mod alloc;
+pub mod extension;
 pub mod feed;
 pub mod hex;
 pub mod payload;
