@@ -206,10 +206,15 @@ impl Deadlines {
         }
     }
 
+    /// How long our last ping has been waiting for an answer at `now`, if it is.
+    pub fn unanswered(&self, now: Instant) -> Option<Duration> {
+        Some(now.saturating_duration_since(self.pinged?))
+    }
+
     /// How the connection ended, as far as that is known now.
     pub fn ended(&self, inbound: &Inbound, out: OutboundStatus) -> Ended {
         let close = inbound.close_frame().cloned();
-        let clean = inbound.is_peer_closed() && out.closed && !out.waiting;
+        let clean = inbound.is_peer_closed() && out.closed && !out.waiting && !out.lost;
         let by = self.by.unwrap_or(if inbound.is_failed() {
             EndedBy::Violation
         } else if inbound.is_peer_closed() {
@@ -245,6 +250,8 @@ impl Deadlines {
         if closing && !self.closing && self.by.is_none() {
             self.by = if inbound.is_peer_closed() {
                 Some(EndedBy::Peer)
+            } else if out.lost {
+                Some(EndedBy::Transport)
             } else if inbound.is_open() {
                 Some(EndedBy::Us)
             } else {

@@ -20,6 +20,8 @@ pub struct Outbound {
     extension: Option<Box<dyn Encode>>,
     transmit: Transmit,
     closed: bool,
+    /// The transport takes nothing more.
+    lost: bool,
     /// The newest ping that came while too much waited.
     pong: Option<Box<[u8]>>,
     /// A message is being sent in fragments.
@@ -41,8 +43,10 @@ struct Fragments {
 pub struct OutboundStatus {
     /// Bytes wait to be written.
     pub waiting: bool,
-    /// A Close frame is queued or written.
+    /// Nothing more can be sent: a Close frame is queued or written, or the transport is lost.
     pub closed: bool,
+    /// The transport takes nothing more.
+    pub lost: bool,
     /// Bytes written since the beginning.
     pub written: u64,
 }
@@ -64,6 +68,7 @@ impl Outbound {
             extension,
             transmit: Transmit::new(),
             closed: false,
+            lost: false,
             pong: None,
             fragments: None,
             soft_mark: config.soft_mark,
@@ -239,6 +244,7 @@ impl Outbound {
         self.transmit = Transmit::new();
         self.pong = None;
         self.closed = true;
+        self.lost = true;
     }
 
     /// Bytes that wait.
@@ -277,6 +283,7 @@ impl Outbound {
         OutboundStatus {
             waiting: !self.is_empty(),
             closed: self.closed,
+            lost: self.lost,
             written: self.transmit.written(),
         }
     }
