@@ -116,11 +116,11 @@ impl Lab {
             }
             // One line per connection: the close code that the server received.
             let code = server.wait_for("close code", |output| {
-                output
-                    .lines()
-                    .filter_map(|line| line.strip_prefix("closed "))
-                    .nth(number)
-                    .map(str::to_owned)
+                let lines = output
+                    .split_inclusive('\n')
+                    .filter(|line| line.ends_with('\n'));
+                let mut codes = lines.filter_map(|line| line.trim_end().strip_prefix("closed "));
+                codes.nth(number).map(str::to_owned)
             })?;
             if code != "1000" {
                 return Err(format!("{} was closed with {code}", language.server()).into());

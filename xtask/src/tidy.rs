@@ -44,52 +44,19 @@ struct Finding {
     problem: String,
 }
 
-struct Rule {
-    name: &'static str,
-    check: fn(&Tree<'_>) -> Vec<Finding>,
-}
+type Rule = fn(&Tree<'_>) -> Vec<Finding>;
 
-const RULES: &[Rule] = &[
-    Rule {
-        name: "layers",
-        check: edges::layers,
-    },
-    Rule {
-        name: "versions",
-        check: edges::versions,
-    },
-    Rule {
-        name: "machines",
-        check: invariants::machines,
-    },
-    Rule {
-        name: "unsafe",
-        check: invariants::unsafe_code,
-    },
-    Rule {
-        name: "carriers",
-        check: invariants::carriers,
-    },
-    Rule {
-        name: "top-level",
-        check: shape::top_level,
-    },
-    Rule {
-        name: "crate-files",
-        check: shape::crate_files,
-    },
-    Rule {
-        name: "features",
-        check: shape::features,
-    },
-    Rule {
-        name: "leftovers",
-        check: shape::leftovers,
-    },
-    Rule {
-        name: "links",
-        check: shape::links,
-    },
+const RULES: &[(&str, Rule)] = &[
+    ("layers", edges::layers),
+    ("versions", edges::versions),
+    ("machines", invariants::machines),
+    ("unsafe", invariants::unsafe_code),
+    ("carriers", invariants::carriers),
+    ("top-level", shape::top_level),
+    ("crate-files", shape::crate_files),
+    ("features", shape::features),
+    ("leftovers", shape::leftovers),
+    ("links", shape::links),
 ];
 
 pub(crate) fn run(args: Args) -> Result<()> {
@@ -104,9 +71,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
 pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     let tree = Tree::read(workspace)?;
     let mut count = 0;
-    for rule in RULES {
-        for finding in (rule.check)(&tree) {
-            step.say(&format!("{}: {finding}", rule.name))?;
+    for (rule, check) in RULES {
+        for finding in check(&tree) {
+            step.say(&format!("{rule}: {finding}"))?;
             count += 1;
         }
     }

@@ -196,3 +196,57 @@ fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
         .as_str()
         .ok_or_else(|| format!("no `{key}` in the metadata").into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> Workspace {
+        let edge = |name: &str, kind| Dependency {
+            name: format!("bowline-{name}"),
+            kind,
+            requirement: "^0.1.0".to_owned(),
+            inside: true,
+        };
+        let package = |name: &str, dependencies| Package {
+            name: format!("bowline-{name}"),
+            published: true,
+            features: Vec::new(),
+            dependencies,
+        };
+        Workspace {
+            root: PathBuf::new(),
+            target: PathBuf::new(),
+            packages: vec![
+                package("frame", vec![edge("testing", Kind::Dev)]),
+                package("io", vec![edge("proto", Kind::Normal)]),
+                package("proto", vec![edge("frame", Kind::Normal)]),
+                package("testing", Vec::new()),
+            ],
+        }
+    }
+
+    #[test]
+    fn what_stands_on_a_crate_is_found_through_others_but_not_through_tests() {
+        let workspace = workspace();
+        let standing = |name| Vec::from_iter(workspace.standing_on(name));
+        assert_eq!(
+            standing("bowline-frame"),
+            ["bowline-frame", "bowline-io", "bowline-proto"]
+        );
+        assert_eq!(standing("bowline-testing"), ["bowline-testing"]);
+    }
+
+    #[test]
+    fn a_crate_goes_by_both_its_names() {
+        let workspace = workspace();
+        for name in ["io", "bowline-io"] {
+            assert_eq!(workspace.package(name).unwrap().name, "bowline-io");
+        }
+        let error = workspace.package("oi").err().unwrap().to_string();
+        assert!(
+            error.ends_with("there are frame, io, proto, testing"),
+            "{error}"
+        );
+    }
+}

@@ -31,7 +31,7 @@ impl Scratch {
     fn findings(&self) -> Vec<(&'static str, Vec<Finding>)> {
         let workspace = Workspace::at(&self.0).unwrap();
         let tree = Tree::read(&workspace).unwrap();
-        let found = RULES.iter().map(|rule| (rule.name, (rule.check)(&tree)));
+        let found = RULES.iter().map(|(name, check)| (*name, check(&tree)));
         found.filter(|(_, findings)| !findings.is_empty()).collect()
     }
 }
@@ -67,11 +67,11 @@ fn a_good_tree_is_accepted() {
 
 #[test]
 fn each_rule_objects_to_its_fixture_and_no_other_rule_does() {
-    for rule in RULES {
-        let fixture = fixtures().join(rule.name);
+    for &(rule, _) in RULES {
+        let fixture = fixtures().join(rule);
         let script = fs::read_to_string(fixture.join("fixture.txt"))
-            .unwrap_or_else(|error| panic!("{}: {error}", rule.name));
-        let scratch = Scratch::new(rule.name);
+            .unwrap_or_else(|error| panic!("{}: {error}", rule));
+        let scratch = Scratch::new(rule);
         scratch.lay(&fixture);
         let mut expected = Vec::new();
         for line in script.lines() {
@@ -80,15 +80,15 @@ fn each_rule_objects_to_its_fixture_and_no_other_rule_does() {
             } else if let Some(finding) = line.strip_prefix("finds ") {
                 expected.push(finding.to_owned());
             } else {
-                panic!("{}: what is {line:?}?", rule.name);
+                panic!("{}: what is {line:?}?", rule);
             }
         }
         expected.sort();
         let found = scratch.findings();
         let rules: Vec<_> = found.iter().map(|(name, _)| *name).collect();
-        assert_eq!(rules, [rule.name], "{found:#?}");
+        assert_eq!(rules, [rule], "{found:#?}");
         let mut findings: Vec<_> = found[0].1.iter().map(Finding::to_string).collect();
         findings.sort();
-        assert_eq!(findings, expected, "{}", rule.name);
+        assert_eq!(findings, expected, "{}", rule);
     }
 }
