@@ -35,3 +35,24 @@ pub(crate) fn is_key(key: &[u8]) -> bool {
 }
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+#[cfg(test)]
+mod tests {
+    use super::is_key;
+
+    #[test]
+    fn a_key_is_16_bytes_whatever_its_padding_says() {
+        for (digits, expected) in [
+            (18, false),
+            (21, false),
+            (22, true),
+            (23, false),
+            (26, false),
+        ] {
+            let key = format!("{}==", "A".repeat(digits));
+            assert_eq!(is_key(key.as_bytes()), expected, "{key}");
+        }
+        assert!(!is_key(b"=="));
+        assert!(!is_key(b"AAAAAAAAAAAAAAAAAAAAA==="));
+    }
+}
