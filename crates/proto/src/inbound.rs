@@ -324,7 +324,7 @@ impl Inbound {
     ) -> Result<bool, ProtocolError> {
         let header = &piece.header;
         if let Some(partial) = &mut self.message {
-            partial.frame(header, self.max_fragments)?;
+            partial.frame(header, self.max_message, self.max_fragments)?;
             return Ok(false);
         }
         let kind = header.opcode.message_kind().unwrap_or(BINARY);
@@ -333,7 +333,7 @@ impl Inbound {
             None => false,
         };
         if ends && !extended && !chunked {
-            // The decoder charges what is announced, but not where claimed bits are set.
+            // As in `Partial::frame`: the decoder may have let it pass.
             return if header.len > self.max_message {
                 Err(ProtocolError::MessageTooBig {
                     limit: self.max_message,
@@ -345,7 +345,7 @@ impl Inbound {
         let partial = Partial::new(header, kind, extended, chunked);
         self.message
             .insert(partial)
-            .frame(header, self.max_fragments)
+            .frame(header, self.max_message, self.max_fragments)
             .map(|()| false)
     }
 

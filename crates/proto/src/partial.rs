@@ -85,14 +85,21 @@ impl Partial {
     pub(crate) fn frame(
         &mut self,
         header: &FrameHeader,
+        max_message: u64,
         max_fragments: u64,
     ) -> Result<(), ProtocolError> {
         self.arrival.fragments += 1;
         self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
-        if !self.is_chunked() && self.arrival.fragments > max_fragments {
-            return Err(ProtocolError::TooManyFragments {
-                limit: max_fragments,
-            });
+        if !self.is_chunked() {
+            // The decoder lets claimed bits pass, and headers that were read while chunks were asked for.
+            if !self.extended && self.arrival.wire_len > max_message {
+                return Err(ProtocolError::MessageTooBig { limit: max_message });
+            }
+            if self.arrival.fragments > max_fragments {
+                return Err(ProtocolError::TooManyFragments {
+                    limit: max_fragments,
+                });
+            }
         }
         self.empty = if header.len == 0 { self.empty + 1 } else { 0 };
         if self.empty > MAX_EMPTY_FRAGMENTS {
@@ -116,14 +123,7 @@ impl Partial {
             (Body::Whole(builder), Some(extension)) => {
                 decode_whole(extension, builder, payload, ends, max_message)?;
             }
-            (Body::Whole(builder), None) => {
-                // The decoder charges what is announced, but not where claimed bits are set.
-                let total = (builder.len() as u64).saturating_add(payload.len() as u64);
-                if total > max_message {
-                    return Err(ProtocolError::MessageTooBig { limit: max_message });
-                }
-                builder.extend(payload)?;
-            }
+            (Body::Whole(builder), None) => builder.extend(payload)?,
             (Body::Chunks(chunks), Some(_)) => {
                 chunks.backlog.extend_from_slice(payload);
                 chunks.ends = ends;
