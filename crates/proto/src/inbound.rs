@@ -142,11 +142,7 @@ impl Inbound {
             return Ok(None);
         }
         self.heard = true;
-        match self.take_tail() {
-            Ok(false) => Ok(None),
-            Ok(true) => self.finish_message(),
-            Err(error) => Err(self.fail(error)),
-        }
+        self.handle_tail()
     }
 
     /// Says that the transport has ended: nothing more will come.
@@ -231,8 +227,10 @@ impl Inbound {
                 if let Some(run) = self.pending_chunk()? {
                     return Ok((0, Some(self.decoded(&run))));
                 }
-            } else if !self.tail.is_empty() {
-                return self.handle_assembly().map(|event| (0, event));
+            } else if !self.tail.is_empty()
+                && let Some(event) = self.handle_tail()?
+            {
+                return Ok((0, Some(event)));
             }
             self.restore_tail();
         } else if self.decoded.capacity() > 0 {
@@ -408,6 +406,14 @@ impl Inbound {
                 Ok(message.map(EventRef::Assembled))
             }
             Err(error) => Err(self.fail(error.into())),
+        }
+    }
+
+    fn handle_tail(&mut self) -> Result<Option<EventRef<'static>>, ProtocolError> {
+        match self.take_tail() {
+            Ok(false) => Ok(None),
+            Ok(true) => self.finish_message(),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
