@@ -42,7 +42,7 @@ pub struct Config {
     pub soft_mark: usize,
     /// Above this many bytes of output a message is given back instead of queued. Default: 1 MiB.
     ///
-    /// A message is queued whole while less waits, so that what waits is below this plus one message.
+    /// A message is queued whole while no more waits, so that what waits is at most this plus one message.
     pub hard_mark: usize,
     /// Input thrown away after the end, in bytes, so that a Close is not lost in a reset. Default: 1 MiB.
     pub max_drain: u64,

@@ -130,9 +130,9 @@ impl Outbound {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Full`] with the message at or above the hard mark, else as [`send`](Self::send).
+    /// [`QueueError::Full`] with the message above the hard mark, else as [`send`](Self::send).
     pub fn queue(&mut self, message: Message) -> Result<(), QueueError> {
-        if self.transmit.len() >= self.hard_mark && !self.closed {
+        if self.transmit.len() > self.hard_mark && !self.closed {
             return Err(QueueError::Full(message));
         }
         Ok(self.send(message)?)
@@ -262,7 +262,7 @@ impl Outbound {
     /// True if so much waits that senders should too.
     #[inline]
     pub const fn is_over_soft_mark(&self) -> bool {
-        self.transmit.len() >= self.soft_mark
+        self.transmit.len() > self.soft_mark
     }
 
     /// True once a Close frame is queued: nothing more can be sent.
