@@ -79,21 +79,13 @@ impl MessageBuilder {
 
     /// Empty space that lies right behind the payload, to be filled and given to [`append`](Self::append).
     ///
-    /// Its capacity is at least the smaller of `want` and the payload's length plus 16 KiB, in bytes,
-    /// so that a peer who announces much and sends little costs little. One space at a time: what was
-    /// filled into an earlier one and not appended is lost.
+    /// Its capacity is at least the smaller of `want` and 8 KiB, in bytes, and at most the payload's
+    /// length plus 16 KiB, so that a peer who announces much and sends little costs little. One space at
+    /// a time: what was filled into an earlier one and not appended is lost.
     pub fn spare(&mut self, want: usize) -> BytesMut {
-        let len = self.len();
-        let additional = want.min(len.saturating_add(GROWTH));
         match &mut self.0 {
-            State::Text(text) => {
-                text.reserve(additional);
-                text.spare()
-            }
-            State::Binary(bytes) => {
-                bytes.reserve(additional);
-                bytes.split_off(len)
-            }
+            State::Text(text) => text.spare(want),
+            State::Binary(bytes) => spare(bytes, want),
         }
     }
 
@@ -127,6 +119,19 @@ impl MessageBuilder {
     }
 }
 
+/// Splits off the empty space behind `bytes`, after making it larger if little is left.
+pub(crate) fn spare(bytes: &mut BytesMut, want: usize) -> BytesMut {
+    let enough = want.min(GROWTH / 2);
+    if bytes.capacity() - bytes.len() < enough
+        && !bytes.try_reclaim(want)
+        && !bytes.try_reclaim(enough)
+    {
+        // Reserving may double the capacity, which is why it waits until the space is nearly used up.
+        bytes.reserve(want.min(bytes.len().saturating_add(GROWTH)));
+    }
+    bytes.split_off(bytes.len())
+}
+
 /// What an empty message may reserve, in bytes.
 const GROWTH: usize = 16 * 1024;
 
@@ -136,22 +141,27 @@ mod tests {
 
     #[test]
     fn spare_space_is_contiguous_and_grows_with_what_came() {
-        let mut message = MessageBuilder::new(MessageKind::Binary);
-        let mut total = 0;
-        while total < 1 << 20 {
-            let mut spare = message.spare(usize::MAX);
-            let room = spare.capacity();
-            assert!(room <= 2 * total + 2 * GROWTH, "{room} at {total}");
-            spare.resize(room, 7);
-            total += room;
-            message.append(spare).unwrap();
+        for read in [1, 100, 5000, usize::MAX] {
+            let mut message = MessageBuilder::new(MessageKind::Binary);
+            let mut total = 0;
+            while total < 1 << 18 {
+                let mut spare = message.spare(usize::MAX);
+                let room = spare.capacity();
+                assert!(room <= total + GROWTH, "{room} at {total}");
+                assert!(room >= GROWTH / 2, "{room} at {total}");
+                let behind = spare.as_ptr();
+                spare.resize(room.min(read), 7);
+                assert_eq!(spare.as_ptr(), behind);
+                total += spare.len();
+                message.append(spare).unwrap();
+            }
+            assert_eq!(message.finish().unwrap().len(), total);
         }
-        assert_eq!(message.finish().unwrap().len(), total);
     }
 
     #[test]
     fn an_announced_length_reserves_nothing() {
         let mut message = MessageBuilder::new(MessageKind::Text);
-        assert!(message.spare(usize::MAX).capacity() <= 2 * GROWTH);
+        assert!(message.spare(usize::MAX).capacity() <= GROWTH);
     }
 }

@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::{Utf8Error, utf8};
+use crate::{Utf8Error, builder, utf8};
 
 /// A shared run of bytes known to be UTF-8: the payload of a text message.
 ///
@@ -84,12 +84,8 @@ impl Growing {
         Ok(())
     }
 
-    pub(crate) fn reserve(&mut self, additional: usize) {
-        self.bytes.reserve(additional);
-    }
-
-    pub(crate) fn spare(&mut self) -> BytesMut {
-        self.bytes.split_off(self.bytes.len())
+    pub(crate) fn spare(&mut self, want: usize) -> BytesMut {
+        builder::spare(&mut self.bytes, want)
     }
 
     pub(crate) fn finish(self) -> Result<Validated, Utf8Error> {

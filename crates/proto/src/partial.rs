@@ -234,6 +234,7 @@ fn decode_whole(
             .saturating_add(1)
             .min(STEP);
         let mut out = builder.spare(room);
+        let room = room.min(out.capacity());
         let before = input.len();
         let progress = extension.decode(&mut input, ends, &mut out, room)?;
         let made = out.len();
