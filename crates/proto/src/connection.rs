@@ -1,8 +1,8 @@
 use std::time::Instant;
 
 use bowline_extension::Extension;
-use bowline_frame::{CloseFrame, MaskKeys, Message, Role, Transmit};
-use bytes::BytesMut;
+use bowline_frame::{CloseFrame, MaskKeys, Message, MessageKind, MessageRef, Role, Transmit};
+use bytes::{Bytes, BytesMut};
 
 use crate::{
     Config, Deadlines, Ended, EventRef, Inbound, Outbound, ProtocolError, QueueError, SendError,
@@ -128,6 +128,29 @@ impl Connection {
     /// As [`Outbound::queue`].
     pub fn queue(&mut self, message: Message) -> Result<(), QueueError> {
         self.outbound.queue(message)
+    }
+
+    /// Queues a borrowed message: see [`Outbound::send_ref`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbound::send`].
+    pub fn send_ref(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
+        self.outbound.send_ref(message)
+    }
+
+    /// Queues the next fragment of a message that is sent in pieces: see [`Outbound::fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbound::fragment`].
+    pub fn fragment(
+        &mut self,
+        kind: MessageKind,
+        payload: Bytes,
+        last: bool,
+    ) -> Result<(), SendError> {
+        self.outbound.fragment(kind, payload, last)
     }
 
     /// Queues a ping of at most 125 bytes.
