@@ -113,6 +113,14 @@ impl Transmit {
         }
     }
 
+    /// Drops the bytes that wait: the transport takes no more. They don't count as written.
+    pub fn clear(&mut self) {
+        self.gather.clear();
+        self.large.clear();
+        self.done = 0;
+        self.len = 0;
+    }
+
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn put(&mut self, bytes: &[u8]) {
@@ -218,9 +226,7 @@ impl Buf for Transmit {
         self.len -= count;
         self.written += count as u64;
         if self.len == 0 {
-            self.gather.clear();
-            self.large.clear();
-            self.done = 0;
+            self.clear();
             return;
         }
         let mut left = count;

@@ -26,7 +26,7 @@ pub struct Deadlines {
     written: u64,
     was_waiting: bool,
     closing: bool,
-    /// Our Close was queued before the peer's arrived.
+    /// What began the end, once it was noted.
     by: Option<EndedBy>,
     gave_up: bool,
     shut_down: bool,
@@ -213,18 +213,12 @@ impl Deadlines {
 
     /// How the connection ended, as far as that is known now.
     pub fn ended(&self, inbound: &Inbound, out: OutboundStatus) -> Ended {
-        let close = inbound.close_frame().cloned();
-        let clean = inbound.is_peer_closed() && out.closed && !out.waiting && !out.lost;
-        let by = self.by.unwrap_or(if inbound.is_failed() {
-            EndedBy::Violation
-        } else if inbound.is_peer_closed() {
-            EndedBy::Peer
-        } else if inbound.is_eof() {
-            EndedBy::Transport
-        } else {
-            EndedBy::Us
-        });
-        Ended::new(by, close, clean)
+        Ended {
+            by: self.by.unwrap_or_else(|| began(inbound, out)),
+            close: inbound.close_frame().cloned(),
+            clean: inbound.is_peer_closed() && out.done,
+            peer_closed: inbound.is_peer_closed(),
+        }
     }
 
     fn close_for(&mut self, timeout: &Timeout, code: CloseCode, outbound: &mut Outbound) {
@@ -247,16 +241,8 @@ impl Deadlines {
         if begins || ends || out.written != self.written {
             self.moved = Some(now);
         }
-        if closing && !self.closing && self.by.is_none() {
-            self.by = if inbound.is_peer_closed() {
-                Some(EndedBy::Peer)
-            } else if out.lost {
-                Some(EndedBy::Transport)
-            } else if inbound.is_open() {
-                Some(EndedBy::Us)
-            } else {
-                None
-            };
+        if closing && self.by.is_none() {
+            self.by = Some(began(inbound, out));
         }
         self.closing = closing;
         self.was_waiting = out.waiting;
@@ -292,5 +278,21 @@ impl Deadlines {
         } else {
             inbound.is_failed() && out.closed
         }
+    }
+}
+
+/// Which of what has happened came first.
+fn began(inbound: &Inbound, out: OutboundStatus) -> EndedBy {
+    if out.asked {
+        // After the Close or a violation of the peer it would have been a reply.
+        EndedBy::Us
+    } else if inbound.is_failed() {
+        EndedBy::Violation
+    } else if inbound.is_peer_closed() {
+        EndedBy::Peer
+    } else if inbound.is_eof() || out.lost {
+        EndedBy::Transport
+    } else {
+        EndedBy::Us
     }
 }

@@ -13,6 +13,8 @@ pub struct Ended {
     pub close: Option<CloseFrame>,
     /// Both Close frames were exchanged (RFC 6455 §7.1.4).
     pub clean: bool,
+    /// The peer's Close frame came, with or without a body.
+    pub(crate) peer_closed: bool,
 }
 
 /// Who or what ended a connection.
@@ -32,16 +34,12 @@ pub enum EndedBy {
 }
 
 impl Ended {
-    pub(crate) const fn new(by: EndedBy, close: Option<CloseFrame>, clean: bool) -> Self {
-        Self { by, close, clean }
-    }
-
     /// The close code as RFC 6455 §7.1.5 defines it: the peer's; 1005 if its Close frame had none; 1006 if
     /// none came.
     pub fn code(&self) -> u16 {
         match &self.close {
             Some(close) => close.code().get(),
-            None if self.clean => 1005,
+            None if self.peer_closed => 1005,
             None => 1006,
         }
     }

@@ -19,15 +19,27 @@ pub struct Outbound {
     encoder: Encoder,
     extension: Option<Box<dyn Encode>>,
     transmit: Transmit,
-    closed: bool,
+    close: Close,
     /// The transport takes nothing more.
     lost: bool,
+    /// Our Close frame or what was before it was never written.
+    discarded: bool,
     /// The newest ping that came while too much waited.
     pong: Option<Box<[u8]>>,
     /// A message is being sent in fragments.
     fragments: Option<Fragments>,
     soft_mark: usize,
     hard_mark: usize,
+}
+
+/// The one-way latch of the closing handshake.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Close {
+    Open,
+    /// Queued of our own accord.
+    Asked,
+    /// Queued because of what the peer sent.
+    Replied,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +59,10 @@ pub struct OutboundStatus {
     pub closed: bool,
     /// The transport takes nothing more.
     pub lost: bool,
+    /// A Close frame was queued of our own accord, not because of what the peer sent.
+    pub asked: bool,
+    /// Our Close frame and all before it are written.
+    pub done: bool,
     /// Bytes written since the beginning.
     pub written: u64,
 }
@@ -67,8 +83,9 @@ impl Outbound {
             encoder,
             extension,
             transmit: Transmit::new(),
-            closed: false,
+            close: Close::Open,
             lost: false,
+            discarded: false,
             pong: None,
             fragments: None,
             soft_mark: config.soft_mark,
@@ -132,7 +149,7 @@ impl Outbound {
     ///
     /// [`QueueError::Full`] with the message above the hard mark, else as [`send`](Self::send).
     pub fn queue(&mut self, message: Message) -> Result<(), QueueError> {
-        if self.transmit.len() > self.hard_mark && !self.closed {
+        if self.transmit.len() > self.hard_mark && !self.is_closed() {
             return Err(QueueError::Full(message));
         }
         Ok(self.send(message)?)
@@ -152,7 +169,7 @@ impl Outbound {
         payload: Bytes,
         last: bool,
     ) -> Result<(), SendError> {
-        if self.closed {
+        if self.is_closed() {
             return Err(SendError::Closed);
         }
         let mut open = match self.fragments {
@@ -189,7 +206,7 @@ impl Outbound {
     ///
     /// [`SendError::PingTooLong`], or [`SendError::Closed`] after a Close.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        if self.closed {
+        if self.is_closed() {
             return Err(SendError::Closed);
         }
         if payload.len() > 125 {
@@ -202,14 +219,7 @@ impl Outbound {
     /// Queues a Close frame behind what waits; nothing can be sent after it. False if one was queued
     /// before, which stands.
     pub fn close(&mut self, close: Option<&CloseFrame>) -> bool {
-        if self.closed {
-            return false;
-        }
-        self.take_pong();
-        self.encoder.close(close, &mut self.transmit);
-        self.closed = true;
-        self.fragments = None;
-        true
+        self.latch(Close::Asked, close)
     }
 
     /// Queues what reading obliged us to write.
@@ -218,14 +228,14 @@ impl Outbound {
     /// answered when output has gone (RFC 6455 §5.5.3). A Close is answered once.
     pub fn reply(&mut self, reply: Reply<'_>) {
         match reply {
-            Reply::Pong(_) if self.closed => {}
+            Reply::Pong(_) if self.is_closed() => {}
             Reply::Pong(payload) if self.is_over_soft_mark() => self.pong = Some(payload.into()),
             Reply::Pong(payload) => {
                 self.pong = None;
                 self.encoder.pong(payload, &mut self.transmit);
             }
             Reply::Close(close) => {
-                self.close(close.as_ref());
+                self.latch(Close::Replied, close.as_ref());
             }
         }
     }
@@ -239,12 +249,14 @@ impl Outbound {
         &mut self.transmit
     }
 
-    /// Throws away what waits: the transport takes nothing more.
+    /// Throws away what waits: the transport takes nothing more, and nothing can be sent.
     pub fn abandon(&mut self) {
-        self.transmit = Transmit::new();
-        self.pong = None;
-        self.closed = true;
+        // A Close that was written stays written.
+        self.discarded = !self.is_done();
         self.lost = true;
+        self.transmit.clear();
+        self.pong = None;
+        self.fragments = None;
     }
 
     /// Bytes that wait.
@@ -265,16 +277,17 @@ impl Outbound {
         self.transmit.len() > self.soft_mark
     }
 
-    /// True once a Close frame is queued: nothing more can be sent.
+    /// True once a Close frame is queued or the output was [abandoned](Self::abandon): nothing more can
+    /// be sent.
     #[inline]
     pub const fn is_closed(&self) -> bool {
-        self.closed
+        !matches!(self.close, Close::Open) || self.lost
     }
 
     /// True once our Close frame and all before it are written.
     #[inline]
     pub const fn is_done(&self) -> bool {
-        self.closed && self.transmit.is_empty()
+        !matches!(self.close, Close::Open) && !self.discarded && self.transmit.is_empty()
     }
 
     /// What the deadlines need to know.
@@ -282,21 +295,34 @@ impl Outbound {
     pub const fn status(&self) -> OutboundStatus {
         OutboundStatus {
             waiting: !self.is_empty(),
-            closed: self.closed,
+            closed: self.is_closed(),
             lost: self.lost,
+            asked: matches!(self.close, Close::Asked),
+            done: self.is_done(),
             written: self.transmit.written(),
         }
     }
 
     #[inline]
     fn check_open(&self) -> Result<(), SendError> {
-        if self.closed {
+        if self.is_closed() {
             Err(SendError::Closed)
         } else if self.fragments.is_some() {
             Err(SendError::InsideMessage)
         } else {
             Ok(())
         }
+    }
+
+    fn latch(&mut self, to: Close, close: Option<&CloseFrame>) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        self.take_pong();
+        self.encoder.close(close, &mut self.transmit);
+        self.close = to;
+        self.fragments = None;
+        true
     }
 
     fn take_pong(&mut self) {
