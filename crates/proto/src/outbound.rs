@@ -188,6 +188,11 @@ impl Outbound {
             Some(rsv) => (rsv, self.encode_run(&payload, last)?),
             None => (Rsv::NONE, payload),
         };
+        if open.rsv.is_some() && payload.is_empty() && !last {
+            // The extension holds it back; a row of empty frames would look like an attack.
+            self.fragments = Some(open);
+            return Ok(());
+        }
         let (opcode, rsv) = if open.begun {
             (OpCode::Continuation, Rsv::NONE)
         } else {
