@@ -29,7 +29,9 @@ pub struct Config {
     ///
     /// `None` leaves dead peers to TCP, which may take hours to notice them.
     pub keepalive: Option<Keepalive>,
-    /// Closes with 1008 when no message came for this long; pings and pongs don't count. Default: `None`, never.
+    /// Closes with 1008 when no message came for this long. Default: `None`, never.
+    ///
+    /// A chunk that was handed out counts, pings, pongs and unfinished messages don't.
     pub idle: Option<Duration>,
     /// How long the end may take: from our Close on the wire to the end of the transport, and, before
     /// that, from one byte of output taken to the next. Default: 5 s.

@@ -210,7 +210,7 @@ impl Inbound {
         std::mem::replace(&mut self.heard, false)
     }
 
-    /// True once after a message arrived.
+    /// True once after a message, or a chunk of one, arrived.
     pub(crate) const fn take_message_seen(&mut self) -> bool {
         std::mem::replace(&mut self.message_seen, false)
     }
@@ -302,7 +302,7 @@ impl Inbound {
                 Ok(Taken::More) => {}
                 Ok(Taken::Whole) => return Ok((used, self.finish_message()?)),
                 Ok(Taken::Run(run)) => {
-                    self.end_chunks(&run);
+                    self.note_chunk(&run);
                     return Ok((used, Some(chunk(&run, piece.payload))));
                 }
                 Ok(Taken::Decoded(run)) => return Ok((used, Some(self.decoded(&run)))),
@@ -383,11 +383,12 @@ impl Inbound {
     }
 
     fn decoded(&mut self, run: &Run) -> EventRef<'_> {
-        self.end_chunks(run);
+        self.note_chunk(run);
         chunk(run, &self.decoded)
     }
 
-    fn end_chunks(&mut self, run: &Run) {
+    fn note_chunk(&mut self, run: &Run) {
+        self.message_seen = true;
         if run.last
             && let Some(partial) = self.message.take()
         {
