@@ -130,6 +130,24 @@ fn a_control_frame_inside_a_message_leaves_the_extension_alone() {
 }
 
 #[test]
+fn an_encoded_message_may_be_empty() {
+    let wire = [
+        frame(Role::Server, FIN | TEXT | RSV2, b""),
+        frame(Role::Server, BINARY | RSV2 | RSV3, b""),
+        frame(Role::Server, FIN | CONT, b""),
+    ]
+    .concat();
+    for way in WAYS {
+        feed::each_chunking(&wire, |chunks| {
+            let mut server = Driver::new(with(Role::Server, RunLength::new(9)), way);
+            chunks.iter().for_each(|chunk| server.feed(chunk));
+            let empty = [Message::from(""), Message::from(&b""[..])];
+            assert_eq!(server.seen, empty.map(Seen::Message));
+        });
+    }
+}
+
+#[test]
 fn messages_left_alone_stand_between_encoded_ones() {
     let (mut client, mut server) = pair(RunLength::new(9));
     let sent = ["aaaa", "abc", "aaab", "", "bbbb"].map(Message::from);
@@ -211,8 +229,9 @@ fn chunks_are_of_limited_size_however_much_a_message_expands() {
 // covers WS-5.2-02, WS-5.8-01, WS-8.1-01, WS-8.1-02
 #[test]
 fn misuse_of_the_extension_fails_with_its_close_code() {
+    type Frames = &'static [(u8, &'static [u8])];
     #[rustfmt::skip]
-    let cases: [(&str, &[(u8, &[u8])], u16); 11] = [
+    let cases: [(&str, Frames, u16); 11] = [
         ("a bit that nobody claims",   &[(FIN | TEXT | 0x40, b"a")], 1002),
         ("one of them unclaimed",      &[(FIN | TEXT | 0x40 | RSV2, b"a")], 1002),
         ("bits the extension refuses", &[(FIN | TEXT | RSV3, b"a")], 1002),

@@ -151,6 +151,18 @@ fn only_messages_keep_an_idle_connection_open() {
 }
 
 #[test]
+fn a_message_read_in_chunks_keeps_an_idle_connection_open_as_it_arrives() {
+    let config = Config::new(Role::Server).keepalive(None).idle(Some(s(60)));
+    for (way, expected) in [(Way::Whole, 60), (Way::Chunks, 110)] {
+        let mut server = Driver::new(connection(Role::Server, &config, None), way);
+        let t = Instant::now();
+        until(&mut server, t);
+        server.feed(&frame(Role::Server, TEXT, b"unfinished"));
+        assert_eq!(until(&mut server, t + s(50)), Some(t + s(expected)));
+    }
+}
+
+#[test]
 fn output_that_moves_is_never_late() {
     let (mut server, t) = start(Role::Server, Config::new(Role::Server).keepalive(None));
     assert_eq!(until(&mut server, t), None);

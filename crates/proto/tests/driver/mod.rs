@@ -55,7 +55,7 @@ pub(crate) const WAYS: [Way; 3] = [Way::Whole, Way::Chunks, Way::Assembly];
 pub(crate) struct Driver {
     pub(crate) connection: Connection,
     pub(crate) seen: Vec<Seen>,
-    way: Way,
+    pub(crate) way: Way,
     chunks: Option<(MessageKind, BytesMut)>,
 }
 
