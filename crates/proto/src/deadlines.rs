@@ -237,8 +237,7 @@ impl Deadlines {
         }
         let closing = out.closed || !inbound.is_open();
         let begins = closing && !self.closing || out.waiting && !self.was_waiting;
-        let ends = closing && self.was_waiting && !out.waiting;
-        if begins || ends || out.written != self.written {
+        if begins || out.written != self.written {
             self.moved = Some(now);
         }
         if closing && self.by.is_none() {
