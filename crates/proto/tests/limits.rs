@@ -159,6 +159,29 @@ fn what_an_extension_makes_of_a_message_is_limited_not_what_arrives() {
 
 // covers WS-10.4-01
 #[test]
+fn fragments_of_an_encoded_message_may_be_longer_together_than_the_message() {
+    // Runs of one byte each: twice as long on the wire.
+    let runs = [1, 1].repeat(15_000);
+    let wire = [
+        frame(Role::Server, RSV2 | RSV3 | BINARY, &runs),
+        frame(Role::Server, FIN | CONT, &runs),
+    ]
+    .concat();
+    for (limit, fits) in [(30_000, true), (29_999, false)] {
+        for way in [Way::Whole, Way::Assembly] {
+            let mut driver = limited(limit, way);
+            wire.chunks(1000).for_each(|chunk| driver.feed(chunk));
+            if fits {
+                assert_eq!(lengths(&driver), [30_000], "{way:?}");
+            } else {
+                assert_too_big(&driver, limit);
+            }
+        }
+    }
+}
+
+// covers WS-10.4-01
+#[test]
 fn an_expanding_message_takes_no_memory_beyond_the_limit() {
     let runs = [255, 1].repeat(10_000);
     let wire = frame(Role::Server, FIN | RSV2 | RSV3 | BINARY, &runs);
