@@ -1,2 +1,40 @@
-//! The asynchronous WebSocket shell: connect, accept, send and receive over any transport and runtime
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod acceptor;
+mod buffers;
+mod connector;
+mod cork;
+mod dialogue;
+mod error;
+#[cfg(feature = "futures")]
+mod futures;
+mod memory;
+mod random;
+mod receiver;
+mod runtime;
+mod sender;
+mod shared;
+mod transport;
+mod websocket;
+
+pub use acceptor::{Acceptor, Http, Opening, Upgrading};
+pub use connector::Connector;
+pub use cork::corked;
+pub use error::Error;
+pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
+pub use receiver::{Chunk, Event, Receiver};
+pub use runtime::Runtime;
+pub use sender::Sender;
+pub use transport::{PollRead, PollWrite, Timer, Transport};
+pub use websocket::{Parts, WebSocket};
+
+pub use bowline_extension::{Negotiate, Token};
+pub use bowline_frame::{
+    CloseCode, CloseFrame, InvalidCloseCode, Message, MessageKind, MessageRef, ReasonTooLong, Role,
+    Text, Utf8Error,
+};
+pub use bowline_handshake::{ClientRequest, HeadLimits, Origin, OriginPolicy, WsUri};
+pub use bowline_proto::{
+    Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
+};

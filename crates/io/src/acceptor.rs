@@ -1,0 +1,481 @@
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bowline_extension::Negotiate;
+use bowline_frame::Role;
+use bowline_handshake::{
+    HeadLimits, HttpRequest, OriginPolicy, Refusal, ServerConfig, ServerHandshake, ServerHead,
+    Upgrade,
+};
+use bowline_proto::{Config, Keepalive};
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response};
+
+use crate::dialogue::{Dialogue, FAR};
+use crate::transport::until;
+use crate::{Error, Runtime, Timer, Transport, WebSocket, corked};
+
+/// Accepts WebSocket connections on streams of a runtime. Cloning is cheap; the setters return a changed acceptor.
+///
+/// By default it lets in requests without an `Origin` and those from pages of its own host, speaks no
+/// subprotocol, and gives a client 10 s to complete the opening handshake.
+///
+/// # Examples
+///
+/// Example: a server that echoes, on any runtime.
+///
+/// ```
+/// # use bowline_io::{Acceptor, Error, Runtime};
+/// async fn serve<R: Runtime>(acceptor: Acceptor<R>, stream: R::Stream) -> Result<(), Error> {
+///     acceptor
+///         .serve(stream, |mut ws| async move {
+///             while let Some(message) = ws.recv().await? {
+///                 ws.send(message).await?;
+///             }
+///             Ok(())
+///         })
+///         .await
+/// }
+/// ```
+pub struct Acceptor<R> {
+    server: Arc<ServerConfig>,
+    config: Config,
+    timeout: Duration,
+    runtime: PhantomData<fn() -> R>,
+}
+
+impl<R> Acceptor<R> {
+    /// An acceptor with the defaults.
+    pub fn new() -> Self {
+        Self {
+            server: Arc::new(ServerConfig::default()),
+            config: Config::new(Role::Server),
+            timeout: Duration::from_secs(10),
+            runtime: PhantomData,
+        }
+    }
+
+    /// Sets the subprotocols that are spoken, the preferred one first; the first that the client offers too is
+    /// chosen. Default: none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if a name isn't a token or is there twice.
+    pub fn subprotocols<I>(mut self, names: I) -> Result<Self, Error>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let server = Arc::unwrap_or_clone(self.server).subprotocols(names);
+        self.server = Arc::new(server.map_err(Error::invalid)?);
+        Ok(self)
+    }
+
+    /// Sets whose pages may connect. Default: [`OriginPolicy::SameOrigin`].
+    #[must_use]
+    pub fn origin(mut self, policy: OriginPolicy) -> Self {
+        self.server = Arc::new(Arc::unwrap_or_clone(self.server).origin(policy));
+        self
+    }
+
+    /// Adds a header to every 101.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
+    pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, Error>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let server = Arc::unwrap_or_clone(self.server).header(name, value);
+        self.server = Arc::new(server.map_err(Error::invalid)?);
+        Ok(self)
+    }
+
+    /// Sets the extension that is accepted when a client offers it. Default: none.
+    #[must_use]
+    pub fn extension(mut self, extension: Arc<dyn Negotiate>) -> Self {
+        self.server = Arc::new(Arc::unwrap_or_clone(self.server).extension(extension));
+        self
+    }
+
+    /// Sets how much of a request is read. Default: [`HeadLimits::default`].
+    #[must_use]
+    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
+        self.server = Arc::new(Arc::unwrap_or_clone(self.server).limits(limits));
+        self
+    }
+
+    /// Sets how long the opening handshake may take, from the stream to our answer on the wire. Default: 10 s.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets the longest message taken, in bytes. Default: 16 MiB. See [`Config::max_message`].
+    #[must_use]
+    pub fn max_message(mut self, bytes: u64) -> Self {
+        self.config = self.config.max_message(bytes);
+        self
+    }
+
+    /// Sets when silent peers are asked and given up; `None` never. Default: 20 s and 20 s. See
+    /// [`Config::keepalive`].
+    #[must_use]
+    pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
+        self.config = self.config.keepalive(keepalive);
+        self
+    }
+
+    /// Sets all limits and deadlines of open connections.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+}
+
+impl<R: Runtime> Acceptor<R> {
+    /// Accepts a connection: makes the opening handshake on a stream.
+    ///
+    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the
+    /// stream, or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
+    /// [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the stream.
+    pub async fn accept(
+        &self,
+        stream: impl Into<R::Stream>,
+    ) -> Result<WebSocket<R::Stream>, Error> {
+        self.accept_on(stream.into()).await
+    }
+
+    /// As [`accept`](Self::accept), on any transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn accept_on<T: Transport>(&self, transport: T) -> Result<WebSocket<T>, Error> {
+        match self.open_on(transport).await? {
+            Opening::Upgrade(upgrade) => upgrade.accept().await,
+            Opening::Http(http) => http.require_upgrade().await,
+        }
+    }
+
+    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an
+    /// ordinary HTTP request answered. That is how a port is shared.
+    ///
+    /// A request that breaks the rules is refused here.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn open(&self, stream: impl Into<R::Stream>) -> Result<Opening<R::Stream>, Error> {
+        self.open_on(stream.into()).await
+    }
+
+    /// As [`open`](Self::open), on any transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn open_on<T: Transport>(&self, transport: T) -> Result<Opening<T>, Error> {
+        let deadline = T::Timer::now() + self.timeout.min(FAR);
+        let mut dialogue = Dialogue::new(transport);
+        let mut handshake = ServerHandshake::new(Arc::clone(&self.server));
+        let head = until::<T::Timer, _>(deadline, async {
+            let mut buffer = [0; 1024];
+            loop {
+                let read = dialogue.read(&mut buffer).await?;
+                if read.is_empty() {
+                    return Err(Error::Incomplete);
+                }
+                if let Some(head) = handshake.handle(read) {
+                    return Ok(head);
+                }
+            }
+        })
+        .await;
+        let stage = Stage {
+            dialogue,
+            config: self.config.clone(),
+            deadline,
+            timeout: self.timeout,
+        };
+        match head {
+            Some(Ok(ServerHead::Upgrade(upgrade))) => {
+                Ok(Opening::Upgrade(Upgrading { upgrade, stage }))
+            }
+            Some(Ok(ServerHead::Http(request))) => Ok(Opening::Http(Http {
+                request: Box::new(request),
+                stage,
+            })),
+            Some(Ok(ServerHead::Refused(refusal))) => Err(stage.refuse(refusal).await),
+            Some(Err(error)) => Err(error),
+            None => {
+                let error = stage.timed_out();
+                // A client that has said nothing asked for no answer.
+                if handshake.received() > 0 {
+                    stage.refuse(handshake.handle_timeout()).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Accepts a connection and runs `handler` on it, [corked](corked): what it sends while handling one batch of
+    /// input goes out in one write.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept), or what the handler gives.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the connection.
+    pub async fn serve<F, Fut>(&self, stream: impl Into<R::Stream>, handler: F) -> Result<(), Error>
+    where
+        F: FnOnce(WebSocket<R::Stream>) -> Fut,
+        Fut: Future<Output = Result<(), Error>>,
+    {
+        let websocket = self.accept(stream).await?;
+        corked(handler(websocket)).await
+    }
+}
+
+/// What a client asked for.
+#[derive(Debug)]
+pub enum Opening<T: Transport> {
+    /// A WebSocket; the request keeps all rules.
+    Upgrade(Upgrading<T>),
+    /// Something else over HTTP/1.1.
+    Http(Http<T>),
+}
+
+/// A flawless request for a WebSocket that waits for an answer. Dropping it ends the stream without one.
+#[derive(Debug)]
+pub struct Upgrading<T: Transport> {
+    upgrade: Box<Upgrade>,
+    stage: Stage<T>,
+}
+
+impl<T: Transport> Upgrading<T> {
+    /// The request. Its URI is path and query.
+    pub fn request(&self) -> &Request<()> {
+        self.upgrade.request()
+    }
+
+    /// The subprotocols that the client offers, the one it prefers first.
+    pub fn offered_subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.upgrade.offered_subprotocols()
+    }
+
+    /// The subprotocol that will be answered.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.upgrade.subprotocol()
+    }
+
+    /// Chooses another of the subprotocols that the client offers, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the client doesn't offer it.
+    pub fn set_subprotocol(&mut self, name: Option<&str>) -> Result<(), Error> {
+        self.upgrade.set_subprotocol(name).map_err(Error::invalid)
+    }
+
+    /// Adds a header to the 101.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
+    pub fn header<N, V>(&mut self, name: N, value: V) -> Result<(), Error>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        self.upgrade.header(name, value).map_err(Error::invalid)
+    }
+
+    /// Accepts: writes the 101 and opens the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] or [`Error::HandshakeTimeout`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the stream.
+    pub async fn accept(self) -> Result<WebSocket<T>, Error> {
+        let mut stage = self.stage;
+        let accepted = self.upgrade.accept();
+        let written =
+            until::<T::Timer, _>(stage.deadline, stage.dialogue.write(&accepted.response)).await;
+        written.ok_or_else(|| stage.timed_out())??;
+        Ok(WebSocket::open(
+            Role::Server,
+            stage.dialogue,
+            &stage.config,
+            accepted.extension,
+            accepted.leftover,
+            accepted.subprotocol,
+        ))
+    }
+
+    /// Refuses with a response of the caller's, and ends the stream so that it arrives.
+    ///
+    /// `Content-Length` and `Connection: close` are added.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the response can't be written, [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the stream.
+    pub async fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
+        let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
+        let Stage {
+            dialogue, config, ..
+        } = self.stage;
+        dialogue
+            .finish(refusal.response(), &config)
+            .await
+            .map_err(Error::Transport)
+    }
+}
+
+/// An ordinary HTTP request. Dropping it ends the stream without an answer.
+#[derive(Debug)]
+pub struct Http<T: Transport> {
+    request: Box<HttpRequest>,
+    stage: Stage<T>,
+}
+
+impl<T: Transport> Http<T> {
+    /// The request.
+    pub fn request(&self) -> &Request<()> {
+        &self.request.request
+    }
+
+    /// Answers, and ends the stream so that the answer arrives.
+    ///
+    /// `Content-Length` and `Connection: close` are added; a HEAD request gets no body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the response can't be written, [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the stream.
+    pub async fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
+        let bytes = self.request.respond(&response).map_err(Error::invalid)?;
+        let Stage {
+            dialogue, config, ..
+        } = self.stage;
+        dialogue
+            .finish(&bytes, &config)
+            .await
+            .map_err(Error::Transport)
+    }
+
+    /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.
+    pub fn into_parts(self) -> (Request<()>, BytesMut, T::Reader, T::Writer) {
+        let HttpRequest {
+            request, leftover, ..
+        } = *self.request;
+        let Dialogue { reader, writer } = self.stage.dialogue;
+        (request, leftover, reader, writer)
+    }
+
+    /// Answers 426: here are only WebSockets.
+    async fn require_upgrade<O>(self) -> Result<O, Error> {
+        let refusal = self.request.upgrade_required();
+        Err(self.stage.refuse(refusal).await)
+    }
+}
+
+/// The stream of a request, and how to go on with it.
+struct Stage<T: Transport> {
+    dialogue: Dialogue<T>,
+    config: Config,
+    deadline: Instant,
+    timeout: Duration,
+}
+
+impl<T: Transport> Stage<T> {
+    /// Refuses; gives the reason when the answer is out.
+    async fn refuse(self, refusal: Refusal) -> Error {
+        let written = self.dialogue.finish(refusal.response(), &self.config).await;
+        match written {
+            Ok(()) => Error::Request(Box::new(*refusal.reason())),
+            Err(error) => Error::Transport(error),
+        }
+    }
+
+    fn timed_out(&self) -> Error {
+        Error::HandshakeTimeout {
+            after: self.timeout,
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Stage<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> Clone for Acceptor<R> {
+    fn clone(&self) -> Self {
+        Self {
+            server: Arc::clone(&self.server),
+            config: self.config.clone(),
+            timeout: self.timeout,
+            runtime: PhantomData,
+        }
+    }
+}
+
+impl<R> Default for Acceptor<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R> fmt::Debug for Acceptor<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor")
+            .field("server", &self.server)
+            .field("config", &self.config)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}

@@ -1,0 +1,634 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bowline_extension::Token;
+use bowline_frame::{CloseCode, Message, MessageKind, MessageRef, Role};
+use bowline_proto::{
+    Arrival, Config, Deadlines, Ended, EndedBy, EventRef, Inbound, OutboundStatus, ProtocolError,
+    Timeout,
+};
+use bytes::{Bytes, BytesMut};
+
+use crate::buffers::Block;
+use crate::shared::Shared;
+use crate::{Error, Parts, PollRead, PollWrite, Timer, Transport};
+
+/// The receiving half of a connection, and its driver.
+///
+/// Whoever awaits one of its methods moves everything that needs no decision: pongs and close replies,
+/// output that is queued, keepalive, and every deadline. A connection on which nobody receives does none of
+/// that. Dropping the receiver ends the connection: what is queued, and a Close with code 1001 (1011 in a panic),
+/// is offered to the transport once.
+///
+/// # Cancellation
+///
+/// All its methods are cancel safe: if another branch of a `select!` wins, no message was taken.
+pub struct Receiver<T: Transport> {
+    /// `None` once the connection is over.
+    reader: Option<T::Reader>,
+    shared: Arc<Shared<T::Writer>>,
+    inbound: Inbound,
+    deadlines: Deadlines,
+    timer: Option<Armed<T::Timer>>,
+    block: Option<Block>,
+    /// Why the connection fails, until the caller is told.
+    error: Option<Error>,
+    over: Option<Ended>,
+    run: Run,
+    /// What `recv_ref` lends.
+    lent: Option<Message>,
+    chunked: bool,
+}
+
+struct Armed<T> {
+    timer: T,
+    deadline: Instant,
+}
+
+/// Work done since the task last waited.
+#[derive(Default)]
+struct Run {
+    events: u32,
+    bytes: usize,
+}
+
+/// Something that arrived; see [`Receiver::recv_event`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A whole message.
+    Message(Message),
+    /// A ping, which is answered already.
+    Ping(Bytes),
+    /// A pong, asked for or not.
+    Pong(Bytes),
+}
+
+/// A run of a message; see [`Receiver::recv_chunk`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Chunk {
+    /// What the message carries.
+    pub kind: MessageKind,
+    /// The run. Text was checked up to here, but may be cut inside a code point.
+    pub payload: Bytes,
+    /// The message begins with this run.
+    pub first: bool,
+    /// The message ends with this run, which may be empty.
+    pub last: bool,
+}
+
+/// Where the message lies that `recv_ref` lends.
+enum Found {
+    InBlock(MessageKind, Range<usize>),
+    Owned,
+}
+
+impl<T: Transport> Receiver<T> {
+    pub(crate) fn new(
+        reader: T::Reader,
+        shared: Arc<Shared<T::Writer>>,
+        inbound: Inbound,
+        deadlines: Deadlines,
+        block: Option<Block>,
+    ) -> Self {
+        Self {
+            reader: Some(reader),
+            shared,
+            inbound,
+            deadlines,
+            timer: None,
+            block,
+            error: None,
+            over: None,
+            run: Run::default(),
+            lent: None,
+            chunked: false,
+        }
+    }
+
+    /// Receives the next message; `None` after an orderly end.
+    ///
+    /// Pings are answered and pongs are taken on the way. An error or `None` comes only when our Close frame
+    /// is out and the transport has ended, or the close deadline has passed: a caller who drops the socket
+    /// then loses nothing. After it, `None` for ever.
+    ///
+    /// A message costs one copy and one allocation up to 16 KiB; a larger one is read into its own buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Protocol`], [`Error::Timeout`], [`Error::Transport`] or [`Error::Lost`]; once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if another branch wins, no message was taken.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Receives the next message without taking it: it is lent until the next call, with neither copy nor
+    /// allocation if it came in one frame and one read.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if another branch wins, no message was taken.
+    pub async fn recv_ref(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
+        let Some(found) = poll_fn(|cx| self.poll_ref(cx)).await? else {
+            return Ok(None);
+        };
+        Ok(match found {
+            Found::InBlock(kind, range) => {
+                let payload = self
+                    .block
+                    .as_ref()
+                    .map_or(&[][..], |block| block.used(range));
+                // The text was checked a moment ago; the borrow could not outlive that check.
+                Some(MessageRef::new(kind, payload).expect("checked when it arrived"))
+            }
+            Found::Owned => self.lent.as_ref().map(Message::as_ref),
+        })
+    }
+
+    /// Receives the next message, ping or pong; `None` after an orderly end. Pings have been answered.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if another branch wins, no event was taken.
+    pub async fn recv_event(&mut self) -> Result<Option<Event>, Error> {
+        poll_fn(|cx| {
+            self.poll_next(cx, |event, _| match event {
+                EventRef::Message(message) => Some(Event::Message(message.to_owned())),
+                EventRef::Assembled(message) => Some(Event::Message(message)),
+                EventRef::Ping(payload) => Some(Event::Ping(Bytes::copy_from_slice(payload))),
+                EventRef::Pong(payload) => Some(Event::Pong(Bytes::copy_from_slice(payload))),
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    /// Receives the next run of a message as it arrives; `None` after an orderly end.
+    ///
+    /// So a message may be larger than memory: its length is not limited. A message that
+    /// [`recv`](Self::recv) has begun to put together comes whole, as one chunk.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if another branch wins, no chunk was taken.
+    pub async fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
+        poll_fn(|cx| {
+            self.chunked = true;
+            let chunk = self.poll_next(cx, |event, _| match event {
+                EventRef::Chunk(chunk) => Some(Chunk {
+                    kind: chunk.kind,
+                    payload: Bytes::copy_from_slice(chunk.payload),
+                    first: chunk.first,
+                    last: chunk.last,
+                }),
+                EventRef::Assembled(message) => Some(Chunk {
+                    kind: message.kind(),
+                    payload: message.into_bytes(),
+                    first: true,
+                    last: true,
+                }),
+                _ => None,
+            });
+            self.chunked = false;
+            chunk
+        })
+        .await
+    }
+
+    /// How the connection ended; `None` while it is open.
+    pub const fn ended(&self) -> Option<&Ended> {
+        self.over.as_ref()
+    }
+
+    /// How the last message came over the wire.
+    pub const fn arrival(&self) -> Arrival {
+        self.inbound.arrival()
+    }
+
+    /// Takes the receiver apart; `None` if the connection is over.
+    pub(crate) fn into_parts(mut self, subprotocol: Option<Token>) -> Option<Parts<T>> {
+        let unread = match &mut self.block {
+            Some(block) => BytesMut::from(&*block.unused()),
+            None => BytesMut::new(),
+        };
+        let reader = self.reader.take()?;
+        let (writer, outbound) = self.shared.lock().take()?;
+        // What is left has nothing to offer the transport.
+        self.over = Some(
+            self.deadlines
+                .ended(&self.inbound, OutboundStatus::default()),
+        );
+        let spent = Config::new(Role::Server);
+        Some(Parts {
+            reader,
+            writer,
+            unread,
+            inbound: std::mem::replace(&mut self.inbound, Inbound::new(Role::Server, &spent, None)),
+            outbound,
+            deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(Role::Server, &spent)),
+            write_deadline: self.shared.write_deadline,
+            subprotocol,
+        })
+    }
+
+    pub(crate) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        let received = self.poll_next(cx, |event, _| match event {
+            EventRef::Message(message) => Some(message.to_owned()),
+            EventRef::Assembled(message) => Some(message),
+            // A message that was begun in chunks and is not finished in chunks is passed over.
+            _ => None,
+        });
+        if received.is_ready() {
+            self.give_back_block();
+        }
+        received
+    }
+
+    fn poll_ref(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, Error>> {
+        self.lent = None;
+        let mut lent = None;
+        let found = self.poll_next(cx, |event, end| match event {
+            // A message that lies in the block ends where the bytes used so far end.
+            EventRef::Message(message) => {
+                Some(Found::InBlock(message.kind(), end - message.len()..end))
+            }
+            EventRef::Assembled(message) => {
+                lent = Some(message);
+                Some(Found::Owned)
+            }
+            _ => None,
+        });
+        self.lent = lent;
+        found
+    }
+
+    /// Receives until `take` takes an event. With the event comes the position in the block behind it.
+    fn poll_next<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Result<Option<R>, Error>> {
+        loop {
+            if self.over.is_some() {
+                return Poll::Ready(Ok(None));
+            }
+            if self.run.is_long() {
+                // Messages that lie in memory don't use up a runtime's budget; others want to run.
+                self.run = Run::default();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(taken) = self.take_event(&mut take) {
+                return Poll::Ready(Ok(Some(taken)));
+            }
+            if self.has_unused() {
+                continue;
+            }
+            if self.inbound.is_open() && !self.shared.is_busy() {
+                match self.poll_read(cx, &mut take) {
+                    Poll::Ready(None) => continue,
+                    Poll::Ready(Some(taken)) => return Poll::Ready(Ok(Some(taken))),
+                    Poll::Pending => {}
+                }
+                self.shared.set_driver(cx.waker());
+                // What was queued before the waker was known woke nobody.
+                if self.shared.is_busy() || self.poll_deadline(cx).is_ready() {
+                    continue;
+                }
+                self.run = Run::default();
+                return Poll::Pending;
+            }
+            match ready!(self.poll_busy(cx, &mut take)) {
+                Progress::Taken(taken) => return Poll::Ready(Ok(Some(taken))),
+                Progress::Moved => {}
+                Progress::Over => return Poll::Ready(self.finish()),
+            }
+        }
+    }
+
+    /// Handles bytes that were read, up to the first event that is taken or to their end.
+    #[inline]
+    fn take_event<R>(
+        &mut self,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Option<R> {
+        loop {
+            if self.run.is_long() {
+                return None;
+            }
+            let block = self.block.as_mut();
+            let (input, start) = match block {
+                Some(block) => {
+                    let start = block.position();
+                    (block.unused(), start)
+                }
+                // There may be an event without input.
+                None if self.chunked => (&mut [][..], 0),
+                None => return None,
+            };
+            let handled = if self.chunked {
+                self.inbound.handle_chunk(input)
+            } else {
+                self.inbound.handle(input)
+            };
+            let (used, event) = match handled {
+                Ok((used, event)) => (used, event),
+                Err(error) => {
+                    violated(&self.shared, &mut self.error, error);
+                    // What is behind the violation is drained with what follows.
+                    self.give_back();
+                    return None;
+                }
+            };
+            let Some(event) = event else {
+                self.give_back();
+                return None;
+            };
+            if let Some(reply) = event.reply() {
+                let mut out = self.shared.lock();
+                out.lend_buffer();
+                out.reply(reply);
+            }
+            self.run.events += 1;
+            self.run.bytes += used;
+            let taken = take(event, start + used);
+            if let Some(block) = &mut self.block {
+                block.advance(used);
+            }
+            if taken.is_some() {
+                return taken;
+            }
+        }
+    }
+
+    /// Reads once. Ready without a value: bytes or the end have come.
+    fn poll_read<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Option<R>> {
+        let Some(reader) = &mut self.reader else {
+            return Poll::Pending;
+        };
+        if let Some(buffer) = self.inbound.assembly() {
+            match ready!(reader.poll_read_buf(cx, buffer)) {
+                Ok(0) => self.inbound.handle_eof(),
+                Ok(count) => {
+                    self.run.bytes += count;
+                    match self.inbound.handle_assembly() {
+                        Ok(Some(event)) => {
+                            self.run.events += 1;
+                            return Poll::Ready(take(event, 0));
+                        }
+                        Ok(None) => {}
+                        Err(error) => violated(&self.shared, &mut self.error, error),
+                    }
+                }
+                Err(error) => self.read_failed(error),
+            }
+            return Poll::Ready(None);
+        }
+        let mut block = self.block.take().unwrap_or_else(Block::take);
+        match reader.poll_read(cx, block.space()) {
+            Poll::Ready(Ok(0)) => {
+                block.give_back();
+                self.inbound.handle_eof();
+            }
+            Poll::Ready(Ok(count)) => {
+                if count > block.space().len() {
+                    block.give_back();
+                    let error = std::io::Error::other("transport read more than there was room");
+                    self.read_failed(error);
+                    return Poll::Ready(None);
+                }
+                block.fill(count);
+                self.block = Some(block);
+            }
+            Poll::Ready(Err(error)) => {
+                block.give_back();
+                self.read_failed(error);
+            }
+            Poll::Pending => {
+                block.give_back();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Sees to the writing side, to the end of the connection, and reads meanwhile.
+    fn poll_busy<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Progress<R>> {
+        self.shared.set_driver(cx.waker());
+        let mut out = self.shared.lock();
+        let driven = out.poll_drive(cx);
+        if let Some(error) = out.take_error()
+            && self.error.is_none()
+            && self.inbound.is_open()
+        {
+            self.error = Some(error.into());
+        }
+        if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
+            return Poll::Ready(Progress::Moved);
+        }
+        let now = T::Timer::now();
+        let mut wants = self.deadlines.wants(now, &mut self.inbound, out.status());
+        if wants.shutdown && out.poll_shutdown(cx).is_ready() {
+            self.deadlines.shut_down();
+            wants = self.deadlines.wants(now, &mut self.inbound, out.status());
+        }
+        drop(out);
+        if wants.is_over() {
+            return Poll::Ready(Progress::Over);
+        }
+        if wants.read
+            && let Poll::Ready(taken) = self.poll_read(cx, take)
+        {
+            return Poll::Ready(taken.map_or(Progress::Moved, Progress::Taken));
+        }
+        if self.poll_deadline(cx).is_ready() {
+            return Poll::Ready(Progress::Moved);
+        }
+        self.run = Run::default();
+        Poll::Pending
+    }
+
+    /// Waits for the next deadline. Ready: one has come and was acted on.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let status = if self.shared.is_busy() {
+            self.shared.lock().status()
+        } else {
+            OutboundStatus::default()
+        };
+        let now = T::Timer::now();
+        let Some(deadline) = self.deadlines.wants(now, &mut self.inbound, status).until else {
+            return Poll::Pending;
+        };
+        match &mut self.timer {
+            // A timer that fires early is set again then: one setting per period, not per message.
+            Some(armed) if armed.deadline <= deadline => {}
+            Some(armed) => {
+                armed.timer.reset(deadline);
+                armed.deadline = deadline;
+            }
+            None => {
+                self.timer = Some(Armed {
+                    timer: T::Timer::at(deadline),
+                    deadline,
+                });
+            }
+        }
+        let Some(armed) = &mut self.timer else {
+            return Poll::Pending;
+        };
+        ready!(Pin::new(&mut armed.timer).poll(cx));
+        // A timer must not be polled again once it was ready.
+        self.timer = None;
+        let mut out = self.shared.lock();
+        out.lend_buffer();
+        let now = T::Timer::now();
+        let passed = self
+            .deadlines
+            .handle_timeout(now, &mut self.inbound, &mut out);
+        if let Some(timeout) = passed {
+            if !matches!(timeout, Timeout::Idle { .. }) {
+                // What is queued, such as a Close that says why, is offered once.
+                let _ = out.poll_drive(cx);
+            }
+            if self.error.is_none() {
+                self.error = Some(timeout.into());
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn read_failed(&mut self, error: std::io::Error) {
+        if self.error.is_none() && self.inbound.is_open() {
+            self.error = Some(error.into());
+        }
+        self.inbound.handle_eof();
+        self.deadlines.give_up(EndedBy::Transport);
+        self.shared.lock().wake_all();
+    }
+
+    /// The connection is over: lets go of everything and says how it ended.
+    fn finish<R>(&mut self) -> Result<Option<R>, Error> {
+        let mut out = self.shared.lock();
+        let ended = self.deadlines.ended(&self.inbound, out.status());
+        out.end();
+        drop(out);
+        let lost = Error::Lost {
+            pinged: self.deadlines.unanswered(T::Timer::now()),
+        };
+        self.reader = None;
+        self.timer = None;
+        self.give_back();
+        let orderly = ended.clean || self.inbound.is_peer_closed();
+        self.over = Some(ended);
+        match self.error.take() {
+            Some(Error::Timeout(Timeout::Close { .. })) if orderly => Ok(None),
+            Some(error) => Err(error),
+            None if orderly => Ok(None),
+            None => Err(lost),
+        }
+    }
+
+    fn has_unused(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| !block.is_used_up())
+    }
+
+    /// An idle connection owns no buffer.
+    #[inline]
+    fn give_back_block(&mut self) {
+        if self.block.as_ref().is_some_and(Block::is_used_up) {
+            self.give_back();
+        }
+    }
+
+    #[inline]
+    fn give_back(&mut self) {
+        if let Some(block) = self.block.take() {
+            block.give_back();
+        }
+    }
+}
+
+/// What `poll_busy` achieved.
+enum Progress<R> {
+    Taken(R),
+    Moved,
+    Over,
+}
+
+impl Run {
+    /// Enough for one turn: others want to run.
+    #[inline]
+    const fn is_long(&self) -> bool {
+        self.events >= 256 || self.bytes >= 256 * 1024
+    }
+}
+
+/// Queues the Close that names the violation, and keeps the error until that is out.
+#[cold]
+fn violated<W: PollWrite>(shared: &Shared<W>, kept: &mut Option<Error>, error: ProtocolError) {
+    let mut out = shared.lock();
+    out.lend_buffer();
+    out.reply(error.reply());
+    drop(out);
+    kept.get_or_insert(error.into());
+}
+
+/// Ends the connection. What is queued, and a Close frame if there was none, is offered to the transport once.
+impl<T: Transport> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if self.over.is_none() {
+            let mut out = self.shared.lock();
+            let code = if std::thread::panicking() {
+                CloseCode::INTERNAL_ERROR
+            } else {
+                CloseCode::GOING_AWAY
+            };
+            out.lend_buffer();
+            out.close(Some(&code.into()));
+            let _ = out.poll_drive(&mut Context::from_waker(std::task::Waker::noop()));
+            out.end();
+        }
+        self.give_back();
+    }
+}
+
+impl<T: Transport> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("inbound", &self.inbound)
+            .field("ended", &self.over)
+            .finish_non_exhaustive()
+    }
+}

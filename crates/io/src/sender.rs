@@ -1,0 +1,385 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef};
+use bowline_proto::{Outbound, QueueError, SendError, Timeout};
+use bytes::Bytes;
+
+use crate::shared::{Locked, Shared};
+use crate::{Error, PollWrite, Timer, Transport};
+
+/// The sending half of a connection. Clones send on the same connection, each message whole.
+///
+/// # When a message is written
+///
+/// *Queued* means accepted: it is sent after all that was queued before, unless the connection fails.
+/// *Written* means handed to the transport. [`send`](Self::send) returns when its message is written, or
+/// earlier if somebody has promised to write when the running task next waits: a [`corked`](crate::corked)
+/// scope. [`flush`](Self::flush) returns when all that was queued is written. End a program with
+/// [`close`](crate::WebSocket::close) or `flush`, or what is queued may be lost.
+///
+/// # Cancellation
+///
+/// All its methods are cancel safe: a message whose future is dropped was either not queued at all, or is sent
+/// whole.
+///
+/// # Backpressure
+///
+/// Above the soft mark of output (64 KiB by default) `send` and `feed` wait until the peer has read;
+/// [`queue`](Self::queue) gives the message back above the hard mark (1 MiB).
+pub struct Sender<T: Transport> {
+    shared: Arc<Shared<T::Writer>>,
+}
+
+impl<T: Transport> Sender<T> {
+    pub(crate) const fn new(shared: Arc<Shared<T::Writer>>) -> Self {
+        Self { shared }
+    }
+
+    /// Sends a message: waits for room, queues it, and waits until it is written, unless that is promised.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after a Close or the end; [`Error::Transport`] or [`Error::Timeout`] if writing
+    /// failed, here or earlier and nobody was told; [`Error::Send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, the message was not queued, or it will be sent whole.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        self.sending(
+            move |out| message.take().map_or(Ok(()), |message| out.send(message)),
+            true,
+        )
+        .await
+    }
+
+    /// As [`send`](Self::send), for a message that is borrowed, such as one that
+    /// [`recv_ref`](crate::WebSocket::recv_ref) lends. It is copied into the output; nothing is allocated below
+    /// 4 KiB.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_ref(&self, message: MessageRef<'_>) -> Result<(), Error> {
+        self.sending(|out| out.send_ref(message), true).await
+    }
+
+    /// Sends the next fragment of a message that is sent in pieces; the first begins it, the one with `last`
+    /// ends it. So a message may be larger than memory.
+    ///
+    /// Until it is ended, other messages fail; with clones, agree on who sends.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`Error::Send`] if a message of the other kind is open.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send), for the fragment.
+    pub async fn send_fragment(
+        &self,
+        kind: MessageKind,
+        payload: impl Into<Bytes>,
+        last: bool,
+    ) -> Result<(), Error> {
+        let mut payload = Some(payload.into());
+        self.sending(
+            move |out| {
+                payload
+                    .take()
+                    .map_or(Ok(()), |payload| out.fragment(kind, payload, last))
+            },
+            true,
+        )
+        .await
+    }
+
+    /// Waits for room and queues a message. It is written with the next [`flush`](Self::flush), by a scope
+    /// that has promised it, by the receiver before it waits, or when the soft mark is reached.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn feed(&self, message: impl Into<Message>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        self.sending(
+            move |out| message.take().map_or(Ok(()), |message| out.send(message)),
+            false,
+        )
+        .await
+    }
+
+    /// Queues a message without waiting, and writes what the transport takes now unless that is promised.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Full`] gives the message back above the hard mark; [`QueueError::Send`] if nothing can be
+    /// sent any more.
+    pub fn queue(&self, message: impl Into<Message>) -> Result<(), QueueError> {
+        let mut out = self.shared.lock();
+        if out.check().is_err() {
+            return Err(QueueError::Send(SendError::Closed));
+        }
+        out.lend_buffer();
+        let queued = out.queue(message.into());
+        if !self.promise(&mut out) {
+            // What is left is the receiver's to write; the transport wakes it.
+            let _ = out.poll_drive(&mut Context::from_waker(std::task::Waker::noop()));
+        }
+        queued
+    }
+
+    /// Waits until all that was queued before is handed to the transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is lost; call it again to go on waiting.
+    pub async fn flush(&self) -> Result<(), Error> {
+        let mark = {
+            let mut out = self.shared.lock();
+            out.check()?;
+            out.mark()
+        };
+        self.written(mark).await
+    }
+
+    /// Sends a ping with this payload, at most 125 bytes; the pong comes as an
+    /// [`Event`](crate::Event) of the receiver.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`Error::Send`] if the payload is too long.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.sending(|out| out.ping(payload.as_ref()), true).await
+    }
+
+    /// Sends a Close frame behind what is queued: the closing handshake begins.
+    ///
+    /// The receiver goes on until the peer has answered, and then gives `None`. Closing twice is no error; the
+    /// first code stands.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), but [`Error::Closed`] only if the connection is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: if the future is dropped, the Close was not queued, or it will be sent.
+    pub async fn close(&self, close: impl Into<CloseFrame>) -> Result<(), Error> {
+        let mark = {
+            self.start_close(close.into());
+            let mut out = self.shared.lock();
+            out.check()?;
+            out.mark()
+        };
+        self.written(mark).await
+    }
+
+    /// True if nothing can be sent any more.
+    pub fn is_closed(&self) -> bool {
+        self.shared.lock().is_closed()
+    }
+
+    /// True if `other` sends on the same connection.
+    pub fn same_connection(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Queues a Close frame and lets the receiver see to it.
+    pub(crate) fn start_close(&self, close: CloseFrame) {
+        let mut out = self.shared.lock();
+        if out.is_closed() {
+            return;
+        }
+        out.lend_buffer();
+        out.close(Some(&close));
+        out.wake_all();
+    }
+
+    /// Waits for room, queues, and waits until it is written if it is to be and nobody promised it.
+    async fn sending(
+        &self,
+        mut queue: impl FnMut(&mut Outbound) -> Result<(), SendError>,
+        write: bool,
+    ) -> Result<(), Error> {
+        let mut patience = Patience::<T::Timer>::default();
+        let mut mark = None;
+        poll_fn(|cx| {
+            let mut out = self.shared.lock();
+            if let Some(mark) = mark {
+                return self.poll_written(cx, &mut out, mark, &mut patience);
+            }
+            out.check()?;
+            while out.is_over_soft_mark() && !out.is_closed() {
+                if out.poll_drive(cx).is_pending() && out.is_over_soft_mark() {
+                    return patience.poll(cx, &mut out, self.shared.write_deadline);
+                }
+                out.check()?;
+            }
+            out.lend_buffer();
+            queue(&mut out)?;
+            if out.is_over_soft_mark() {
+                // The room is used up: not waiting here, the next one does.
+                let _ = out.poll_drive(cx);
+                out.check()?;
+            }
+            if self.promise(&mut out) || !write {
+                return Poll::Ready(Ok(()));
+            }
+            let end = *mark.insert(out.mark());
+            self.poll_written(cx, &mut out, end, &mut patience)
+        })
+        .await
+    }
+
+    async fn written(&self, mark: u64) -> Result<(), Error> {
+        let mut patience = Patience::<T::Timer>::default();
+        poll_fn(|cx| {
+            let mut out = self.shared.lock();
+            self.poll_written(cx, &mut out, mark, &mut patience)
+        })
+        .await
+    }
+
+    fn poll_written(
+        &self,
+        cx: &mut Context<'_>,
+        out: &mut Locked<'_, T::Writer>,
+        mark: u64,
+        patience: &mut Patience<T::Timer>,
+    ) -> Poll<Result<(), Error>> {
+        if out.is_written(mark) {
+            return Poll::Ready(Ok(()));
+        }
+        out.check()?;
+        if out.poll_drive(cx).is_ready() || out.is_written(mark) {
+            return Poll::Ready(if out.is_written(mark) {
+                Ok(())
+            } else {
+                out.check()
+            });
+        }
+        patience.poll(cx, out, self.shared.write_deadline)
+    }
+
+    #[inline]
+    fn promise(&self, out: &mut Locked<'_, T::Writer>) -> bool {
+        out.promise(|| Arc::clone(&self.shared) as _)
+    }
+
+    #[cfg(feature = "futures")]
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut out = self.shared.lock();
+        out.check()?;
+        while out.is_over_soft_mark() && !out.is_closed() {
+            if out.poll_drive(cx).is_pending() && out.is_over_soft_mark() {
+                return Poll::Pending;
+            }
+            out.check()?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    #[cfg(feature = "futures")]
+    pub(crate) fn start(&self, message: Message) -> Result<(), Error> {
+        let mut out = self.shared.lock();
+        out.check()?;
+        out.lend_buffer();
+        out.send(message)?;
+        Ok(())
+    }
+
+    #[cfg(feature = "futures")]
+    pub(crate) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut out = self.shared.lock();
+        out.check()?;
+        std::task::ready!(out.poll_drive(cx));
+        Poll::Ready(out.check())
+    }
+}
+
+/// The write deadline of a sender that waits: its own timer, since nobody may be receiving.
+struct Patience<T> {
+    timer: Option<T>,
+    written: u64,
+}
+
+impl<T> Default for Patience<T> {
+    fn default() -> Self {
+        Self {
+            timer: None,
+            written: 0,
+        }
+    }
+}
+
+impl<T: Timer> Patience<T> {
+    /// Pending, unless no byte has moved for the write deadline: then the connection fails.
+    fn poll<W: PollWrite>(
+        &mut self,
+        cx: &mut Context<'_>,
+        out: &mut Locked<'_, W>,
+        after: Option<std::time::Duration>,
+    ) -> Poll<Result<(), Error>> {
+        let Some((after, deadline)) =
+            after.and_then(|after| Some((after, T::now().checked_add(after)?)))
+        else {
+            return Poll::Pending;
+        };
+        let written = out.status().written;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if self.written != written {
+                    timer.reset(deadline);
+                }
+                timer
+            }
+            None => self.timer.insert(T::at(deadline)),
+        };
+        self.written = written;
+        if Pin::new(timer).poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let timeout = Timeout::Write { after };
+        out.fail(std::io::Error::new(std::io::ErrorKind::TimedOut, timeout));
+        out.take_error();
+        Poll::Ready(Err(Error::Timeout(timeout)))
+    }
+}
+
+impl<T: Transport> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<T: Transport> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

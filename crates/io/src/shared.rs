@@ -1,0 +1,391 @@
+use std::io::{self, IoSlice};
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bowline_proto::{Config, Outbound, OutboundStatus};
+use bytes::Buf;
+
+use crate::cork::{self, Flush};
+use crate::{Error, PollWrite, buffers};
+
+/// The writing side of a connection, which the receiver and all senders share.
+pub(crate) struct Shared<W> {
+    /// The receiver has something to see to: bytes wait, a Close is queued, or a write failed.
+    busy: AtomicBool,
+    waiters: Arc<Waiters>,
+    /// What the transport wakes. One for all, since a transport keeps one waker.
+    waker: Waker,
+    pub(crate) write_deadline: Option<Duration>,
+    out: Mutex<Out<W>>,
+}
+
+/// What the lock guards.
+pub(crate) struct Out<W> {
+    /// `None` once the connection is over.
+    pub(crate) writer: Option<W>,
+    pub(crate) outbound: Outbound,
+    /// The transport may hold written bytes back.
+    unflushed: bool,
+    /// A scope has promised to write.
+    listed: bool,
+    /// Why writing failed, until somebody is told.
+    error: Option<io::Error>,
+    vectored: bool,
+}
+
+/// The lock, held for one poll.
+pub(crate) struct Locked<'a, W: PollWrite> {
+    shared: &'a Shared<W>,
+    out: MutexGuard<'a, Out<W>>,
+}
+
+impl<W: PollWrite> Shared<W> {
+    pub(crate) fn new(writer: W, mut outbound: Outbound, write: Option<Duration>) -> Self {
+        let vectored = writer.is_write_vectored();
+        outbound.transmit().set_vectored(vectored);
+        let waiters = Arc::new(Waiters::default());
+        let shared = Self {
+            busy: AtomicBool::new(false),
+            waker: Waker::from(Arc::clone(&waiters)),
+            waiters,
+            write_deadline: write,
+            out: Mutex::new(Out {
+                writer: Some(writer),
+                outbound,
+                unflushed: false,
+                listed: false,
+                error: None,
+                vectored,
+            }),
+        };
+        // Parts of an earlier socket may have bytes waiting.
+        drop(shared.lock());
+        shared
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_, W> {
+        // A panic while the lock was held is a transport's; what it guards is still whole.
+        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { shared: self, out }
+    }
+
+    /// True if the receiver should look at the writing side.
+    #[inline]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    /// Keeps the waker of the receiver, who drives what nobody else waits for.
+    #[inline]
+    pub(crate) fn set_driver(&self, waker: &Waker) {
+        self.waiters.set_driver(waker);
+    }
+}
+
+impl<W: PollWrite> Locked<'_, W> {
+    /// Lends a pooled buffer before something is queued.
+    #[inline]
+    pub(crate) fn lend_buffer(&mut self) {
+        let transmit = self.out.outbound.transmit();
+        if !transmit.has_buffer() {
+            transmit.lend(buffers::take_output());
+        }
+    }
+
+    /// Writes until everything is written and flushed, or the transport takes no more.
+    ///
+    /// A failure is kept for whoever asks next; the answer is ready then as well.
+    pub(crate) fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = self.out.outbound.transmit().written();
+        let mut inner = Context::from_waker(&self.shared.waker);
+        let mut driven = self.out.drive(&mut inner);
+        if driven.is_pending() {
+            // Registered only now, so that a write that succeeds costs no registration; what has
+            // happened since is not missed, because the transport is asked again.
+            self.shared.waiters.add(cx.waker());
+            driven = self.out.drive(&mut inner);
+        }
+        if self.out.outbound.transmit().written() != before || driven.is_ready() {
+            self.shared
+                .waiters
+                .progress(cx.waker(), driven.is_pending());
+        }
+        driven
+    }
+
+    /// Shuts the writing direction down, after what waits.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.waiters.add(cx.waker());
+        let mut inner = Context::from_waker(&self.shared.waker);
+        match &mut self.out.writer {
+            Some(writer) => match writer.poll_shutdown(&mut inner) {
+                Poll::Ready(Err(error)) => {
+                    self.out.fail(error);
+                    Poll::Ready(())
+                }
+                Poll::Ready(Ok(())) => Poll::Ready(()),
+                Poll::Pending => Poll::Pending,
+            },
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// Takes the writing side away; senders find the connection closed.
+    pub(crate) fn take(&mut self) -> Option<(W, Outbound)> {
+        let writer = self.out.writer.take()?;
+        let config = Config::new(self.out.outbound.role());
+        let outbound = std::mem::replace(&mut self.out.outbound, Outbound::server(&config, None));
+        self.end();
+        Some((writer, outbound))
+    }
+
+    /// Ends the writing side: what waits is dropped, senders are told.
+    pub(crate) fn end(&mut self) {
+        self.out.writer = None;
+        self.out.outbound.abandon();
+        self.shared.waiters.wake_all();
+    }
+
+    /// Wakes everybody: there is something new to see to.
+    pub(crate) fn wake_all(&self) {
+        self.shared.waiters.wake_all();
+    }
+
+    /// Checks that sending is possible; a failure found earlier is given here, once.
+    #[inline]
+    pub(crate) fn check(&mut self) -> Result<(), Error> {
+        if let Some(error) = self.out.error.take() {
+            return Err(Error::Transport(error));
+        }
+        if self.out.writer.is_none() {
+            return Err(Error::Closed);
+        }
+        Ok(())
+    }
+
+    /// The failure of a write that nobody was told yet.
+    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
+        self.out.error.take()
+    }
+
+    pub(crate) fn status(&self) -> OutboundStatus {
+        self.out.outbound.status()
+    }
+
+    /// Position in the stream of output behind what is queued now.
+    #[inline]
+    pub(crate) fn mark(&mut self) -> u64 {
+        let transmit = self.out.outbound.transmit();
+        transmit.written() + transmit.len() as u64
+    }
+
+    /// True if output up to `mark` was handed to the transport.
+    #[inline]
+    pub(crate) fn is_written(&mut self, mark: u64) -> bool {
+        self.out.outbound.transmit().written() >= mark && !self.out.unflushed
+    }
+
+    /// Has a scope promised to write after this poll? It is asked to, if there is one.
+    #[inline]
+    pub(crate) fn promise(&mut self, listing: impl FnOnce() -> Arc<dyn Flush>) -> bool {
+        if self.out.listed {
+            return cork::is_corked();
+        }
+        self.out.listed = cork::list(listing);
+        self.out.listed
+    }
+
+    pub(crate) fn fail(&mut self, error: io::Error) {
+        self.out.fail(error);
+        self.shared.waiters.wake_all();
+    }
+}
+
+impl<W: PollWrite> Out<W> {
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.write(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(error)) => {
+                self.fail(error);
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(writer) = &mut self.writer else {
+            return Poll::Ready(Ok(()));
+        };
+        loop {
+            let transmit = self.outbound.transmit();
+            if transmit.is_empty() {
+                break;
+            }
+            let written = if self.vectored {
+                let mut runs = [&[][..]; RUNS];
+                let filled = transmit.slices(&mut runs);
+                let runs = runs.map(IoSlice::new);
+                match &runs[..filled] {
+                    [run] => writer.poll_write(cx, run),
+                    runs => writer.poll_write_vectored(cx, runs),
+                }
+            } else {
+                writer.poll_write(cx, transmit.chunk())
+            };
+            let count = match written {
+                Poll::Ready(Ok(count)) => count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            };
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            if count > transmit.len() {
+                // A count that can't be true would make us skip bytes that were never sent.
+                return Poll::Ready(Err(io::Error::other(
+                    "transport took more than it was given",
+                )));
+            }
+            transmit.advance(count);
+            self.unflushed = true;
+        }
+        if let Some(buffer) = self.outbound.transmit().take_buffer() {
+            buffers::give_back_output(buffer);
+        }
+        if self.unflushed {
+            match writer.poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn fail(&mut self, error: io::Error) {
+        self.writer = None;
+        self.unflushed = false;
+        self.outbound.abandon();
+        self.error = Some(error);
+    }
+}
+
+/// Notes, when the lock is given back, whether the receiver has something to see to.
+impl<W: PollWrite> Drop for Locked<'_, W> {
+    #[inline]
+    fn drop(&mut self) {
+        let out = &self.out;
+        let busy = !out.outbound.is_empty()
+            || out.outbound.is_closed()
+            || out.unflushed
+            || out.error.is_some();
+        self.shared.busy.store(busy, Ordering::Release);
+    }
+}
+
+impl<W: PollWrite> Deref for Locked<'_, W> {
+    type Target = Outbound;
+
+    #[inline]
+    fn deref(&self) -> &Outbound {
+        &self.out.outbound
+    }
+}
+
+impl<W: PollWrite> DerefMut for Locked<'_, W> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Outbound {
+        &mut self.out.outbound
+    }
+}
+
+impl<W: PollWrite> Flush for Shared<W> {
+    fn flush_now(&self, cx: &mut Context<'_>) -> bool {
+        let mut out = self.lock();
+        let driven = out.poll_drive(cx).is_ready();
+        out.out.listed = !driven;
+        driven
+    }
+}
+
+/// Everybody who waits for the writing side.
+///
+/// Waking touches this list and the wakers in it, never the lock of the writing side or the transport: a
+/// transport may wake from inside its own write.
+#[derive(Default)]
+struct Waiters {
+    any: AtomicBool,
+    list: Mutex<List>,
+}
+
+#[derive(Default)]
+struct List {
+    driver: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Waiters {
+    fn set_driver(&self, waker: &Waker) {
+        let mut list = self.list();
+        match &mut list.driver {
+            Some(driver) => driver.clone_from(waker),
+            None => list.driver = Some(waker.clone()),
+        }
+    }
+
+    fn add(&self, waker: &Waker) {
+        let mut list = self.list();
+        if !list.others.iter().any(|other| other.will_wake(waker)) {
+            list.others.push(waker.clone());
+        }
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Output has moved: wakes those who wait for that, except the task that moved it, which may go on
+    /// waiting.
+    fn progress(&self, mover: &Waker, waits: bool) {
+        if !self.any.load(Ordering::Acquire) {
+            return;
+        }
+        let mut others = self.take_others();
+        if waits {
+            self.add(mover);
+        }
+        others.retain(|waker| !waker.will_wake(mover));
+        others.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_all(&self) {
+        let driver = self.list().driver.clone();
+        for waker in self.take_others().into_iter().chain(driver) {
+            waker.wake();
+        }
+    }
+
+    fn take_others(&self) -> Vec<Waker> {
+        let mut list = self.list();
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut list.others)
+    }
+
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Waiters {
+    fn wake(self: Arc<Self>) {
+        self.wake_all();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_all();
+    }
+}
+
+/// Runs that go into one vectored write.
+const RUNS: usize = 16;
