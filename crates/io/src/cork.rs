@@ -32,9 +32,9 @@ use std::task::{Context, Waker};
 /// ```
 pub async fn corked<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let mut listed = Vec::new();
+    let mut listed = Listed(Vec::new());
     poll_fn(|cx| {
-        let _scope = Scope::enter(&mut listed, cx.waker());
+        let _scope = Scope::enter(&mut listed.0, cx.waker());
         future.as_mut().poll(cx)
     })
     .await
@@ -44,6 +44,18 @@ pub async fn corked<F: Future>(future: F) -> F::Output {
 pub(crate) trait Flush: Send + Sync {
     /// Writes what the transport takes now; false if something is left, and the waker is kept then.
     fn flush_now(&self, cx: &mut Context<'_>) -> bool;
+
+    /// Takes the promise back: the scope that listed the writer is over.
+    fn unlist(&self);
+}
+
+/// Writers that a scope has promised to write. When it is over, what is left is their receivers' to write.
+struct Listed(Vec<Arc<dyn Flush>>);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|writer| writer.unlist());
+    }
 }
 
 /// Lists a writer with the scope that the running task is in; false if it is in none.

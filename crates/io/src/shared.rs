@@ -310,6 +310,13 @@ impl<W: PollWrite> Flush for Shared<W> {
         out.out.listed = !driven;
         driven
     }
+
+    fn unlist(&self) {
+        let mut out = self.lock();
+        out.out.listed = false;
+        // The transport may have woken the scope's task last, for nothing.
+        out.wake_all();
+    }
 }
 
 /// Everybody who waits for the writing side.
