@@ -90,11 +90,15 @@ impl PollRead for MemoryReader {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut pipe = lock(&self.0);
         if pipe.bytes.is_empty() && !pipe.ended {
-            pipe.reader = Some(cx.waker().clone());
+            let before = pipe.reader.replace(cx.waker().clone());
+            drop(pipe);
+            drop(before);
             return Poll::Pending;
         }
         let count = pipe.bytes.read(buffer);
-        wake(pipe.writer.take());
+        let writer = pipe.writer.take();
+        drop(pipe);
+        wake(writer);
         Poll::Ready(count)
     }
 }
@@ -107,11 +111,15 @@ impl PollWrite for MemoryWriter {
         }
         let room = pipe.capacity - pipe.bytes.len();
         if room == 0 {
-            pipe.writer = Some(cx.waker().clone());
+            let before = pipe.writer.replace(cx.waker().clone());
+            drop(pipe);
+            drop(before);
             return Poll::Pending;
         }
         let count = pipe.bytes.write(&bytes[..room.min(bytes.len())]);
-        wake(pipe.reader.take());
+        let reader = pipe.reader.take();
+        drop(pipe);
+        wake(reader);
         Poll::Ready(count)
     }
 
@@ -130,7 +138,9 @@ impl Drop for MemoryReader {
         let mut pipe = lock(&self.0);
         pipe.broken = true;
         pipe.bytes = VecDeque::new();
-        wake(pipe.writer.take());
+        let wakers = (pipe.reader.take(), pipe.writer.take());
+        drop(pipe);
+        wake(wakers.1);
     }
 }
 
@@ -149,13 +159,16 @@ impl<S> fmt::Debug for Memory<S> {
 fn end(pipe: &Mutex<Pipe>) {
     let mut pipe = lock(pipe);
     pipe.ended = true;
-    wake(pipe.reader.take());
+    let wakers = (pipe.reader.take(), pipe.writer.take());
+    drop(pipe);
+    wake(wakers.0);
 }
 
 fn lock(pipe: &Mutex<Pipe>) -> MutexGuard<'_, Pipe> {
     pipe.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Wakes, which may run any code, and so must not happen under the lock. Nor must dropping a waker.
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
