@@ -346,13 +346,15 @@ impl<T: Transport> Upgrading<T> {
         ))
     }
 
-    /// Refuses with a response of the caller's, and ends the stream so that it arrives.
+    /// Refuses with a response of the caller's, and ends the stream so that it arrives: returns when the client has
+    /// ended the stream too, or the close deadline has passed.
     ///
-    /// `Content-Length` and `Connection: close` are added.
+    /// `Content-Length` and `Connection: close` are added. Writing may take as long as it makes progress; without any
+    /// it fails after the close deadline.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the response can't be written, [`Error::Transport`].
+    /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     ///
     /// # Cancel safety
     ///
@@ -382,13 +384,15 @@ impl<T: Transport> Http<T> {
         &self.request.request
     }
 
-    /// Answers, and ends the stream so that the answer arrives.
+    /// Answers, and ends the stream so that the answer arrives: returns when the client has ended the stream too, or
+    /// the close deadline has passed.
     ///
-    /// `Content-Length` and `Connection: close` are added; a HEAD request gets no body.
+    /// `Content-Length` and `Connection: close` are added; a HEAD request gets no body. Writing may take as long as it
+    /// makes progress; without any it fails after the close deadline.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] if the response can't be written, [`Error::Transport`].
+    /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     ///
     /// # Cancel safety
     ///

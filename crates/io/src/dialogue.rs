@@ -31,13 +31,7 @@ impl<T: Transport> Dialogue<T> {
     /// Writes all of `bytes` and moves them towards the peer.
     pub(crate) async fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let count = poll_fn(|cx| self.writer.poll_write(cx, bytes)).await?;
-            if count == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-            bytes = bytes
-                .get(count..)
-                .ok_or_else(|| io::Error::other("transport took more than it was given"))?;
+            bytes = self.write_some(bytes).await?;
         }
         poll_fn(|cx| self.writer.poll_flush(cx)).await
     }
@@ -45,24 +39,47 @@ impl<T: Transport> Dialogue<T> {
     /// Writes the last bytes and ends the transport so that they arrive: a transport that is dropped with input
     /// unread may take back what it has sent.
     ///
-    /// Takes no longer than the close deadline and throws no more away than `max_drain`.
-    pub(crate) async fn finish(mut self, bytes: &[u8], config: &Config) -> io::Result<()> {
-        let deadline = T::Timer::now() + config.close.min(FAR);
-        let finished = until::<T::Timer, _>(deadline, async {
-            self.write(bytes).await?;
-            poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
-            let mut buffer = [0; 1024];
-            let mut drained = 0_u64;
-            while drained <= config.max_drain {
-                match self.read(&mut buffer).await? {
-                    [] => break,
-                    read => drained += read.len() as u64,
-                }
+    /// The close deadline runs from one byte taken to the next, and then from the last one to the peer's end. No more
+    /// than `max_drain` is thrown away. Fails only if the bytes were not written.
+    pub(crate) async fn finish(mut self, mut bytes: &[u8], config: &Config) -> io::Result<()> {
+        let patience = config.close.min(FAR);
+        while !bytes.is_empty() {
+            let deadline = T::Timer::now() + patience;
+            let written = until::<T::Timer, _>(deadline, self.write_some(bytes)).await;
+            bytes = written.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
+        }
+        let deadline = T::Timer::now() + patience;
+        let flushed =
+            until::<T::Timer, _>(deadline, poll_fn(|cx| self.writer.poll_flush(cx))).await;
+        flushed.unwrap_or(Err(io::ErrorKind::TimedOut.into()))?;
+        // The answer is out. What the peer makes of it, a reset even, changes nothing.
+        let _ = until::<T::Timer, _>(deadline, self.drain(config.max_drain)).await;
+        Ok(())
+    }
+
+    /// Writes a part of `bytes` and gives the rest.
+    async fn write_some<'a>(&mut self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+        let count = poll_fn(|cx| self.writer.poll_write(cx, bytes)).await?;
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes
+            .get(count..)
+            .ok_or_else(|| io::Error::other("transport took more than it was given"))
+    }
+
+    /// Ends the writing direction and throws away what comes, up to the end or to more than `limit` bytes.
+    async fn drain(&mut self, limit: u64) -> io::Result<()> {
+        poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
+        let mut buffer = [0; 1024];
+        let mut drained = 0_u64;
+        while drained <= limit {
+            match self.read(&mut buffer).await? {
+                [] => break,
+                read => drained += read.len() as u64,
             }
-            Ok(())
-        })
-        .await;
-        finished.unwrap_or(Ok(()))
+        }
+        Ok(())
     }
 }
 
