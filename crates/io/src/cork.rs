@@ -2,13 +2,14 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
 /// Runs `future`; what it queues during a poll is written right after that poll, in one write per socket.
 ///
 /// Inside, [`send`](crate::Sender::send) returns as soon as a message is queued: the promise to write is
 /// kept by this scope. A reply never waits while the future waits for something else. Tasks that are
-/// spawned inside are outside of the scope; scopes nest.
+/// spawned inside are outside of the scope. A scope inside another adds nothing.
 ///
 /// [`Acceptor::serve`](crate::Acceptor::serve) runs its handler in one.
 ///
@@ -32,9 +33,12 @@ use std::task::{Context, Waker};
 /// ```
 pub async fn corked<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
-    let mut listed = Listed(Vec::new());
+    let mut scope = Scope {
+        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        listed: Vec::new(),
+    };
     poll_fn(|cx| {
-        let _scope = Scope::enter(&mut listed.0, cx.waker());
+        let _entered = Entered::new(&mut scope, cx.waker());
         future.as_mut().poll(cx)
     })
     .await
@@ -45,65 +49,97 @@ pub(crate) trait Flush: Send + Sync {
     /// Writes what the transport takes now; false if something is left, and the waker is kept then.
     fn flush_now(&self, cx: &mut Context<'_>) -> bool;
 
-    /// Takes the promise back: the scope that listed the writer is over.
-    fn unlist(&self);
+    /// Takes the promise back: the scope with this number is over.
+    fn unlist(&self, scope: ScopeId);
 }
 
-/// Writers that a scope has promised to write. When it is over, what is left is their receivers' to write.
-struct Listed(Vec<Arc<dyn Flush>>);
+/// The number of a scope, of which no two have the same; 0 for none.
+pub(crate) type ScopeId = u64;
 
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|writer| writer.unlist());
-    }
-}
-
-/// Lists a writer with the scope that the running task is in; false if it is in none.
+/// Asks the scope that the running task is in to write, and gives its number; 0 if it is in none.
+///
+/// `listed` is the number of the scope that was asked last and has not written yet.
 #[inline]
-pub(crate) fn list(writer: impl FnOnce() -> Arc<dyn Flush>) -> bool {
-    SCOPE.with_borrow_mut(|scope| match scope {
-        Some(listed) => {
-            listed.push(writer());
-            true
+pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
+    CURRENT.with_borrow_mut(|current| match current {
+        Some(scope) => {
+            // Another scope's promise doesn't do: its task may be busy, or at its end.
+            if listed != scope.id {
+                scope.listed.push(writer());
+            }
+            scope.id
         }
-        None => false,
+        None => 0,
     })
 }
 
-/// True if the running task is in a scope.
-#[inline]
-pub(crate) fn is_corked() -> bool {
-    SCOPE.with_borrow(Option::is_some)
+/// Writers that a scope has promised to write.
+struct Scope {
+    id: ScopeId,
+    listed: Vec<Arc<dyn Flush>>,
+}
+
+/// When a scope is over, what is left is the receivers' to write.
+impl Drop for Scope {
+    fn drop(&mut self) {
+        self.listed.iter().for_each(|writer| writer.unlist(self.id));
+    }
 }
 
 /// One poll inside a scope. Dropping it, in a panic too, writes what was listed.
-struct Scope<'a> {
-    outer: Option<Vec<Arc<dyn Flush>>>,
-    listed: &'a mut Vec<Arc<dyn Flush>>,
+///
+/// Inside another scope it does nothing: the outer one's poll ends soon enough, and with one write for both.
+struct Entered<'a> {
+    scope: Option<&'a mut Scope>,
     waker: &'a Waker,
 }
 
-impl<'a> Scope<'a> {
-    fn enter(listed: &'a mut Vec<Arc<dyn Flush>>, waker: &'a Waker) -> Self {
-        let outer = SCOPE.replace(Some(std::mem::take(listed)));
+impl<'a> Entered<'a> {
+    fn new(scope: &'a mut Scope, waker: &'a Waker) -> Self {
+        let entered = CURRENT.with_borrow_mut(|current| match current {
+            Some(outer) => {
+                outer.listed.append(&mut scope.listed);
+                false
+            }
+            None => {
+                let listed = std::mem::take(&mut scope.listed);
+                *current = Some(Scope {
+                    id: scope.id,
+                    listed,
+                });
+                true
+            }
+        });
         Self {
-            outer,
-            listed,
+            scope: entered.then_some(scope),
             waker,
         }
     }
 }
 
-impl Drop for Scope<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        let Some(scope) = &mut self.scope else {
+            return;
+        };
         // No borrow is held while writing: a transport may run code of its own.
-        *self.listed = SCOPE.replace(self.outer.take()).unwrap_or_default();
+        if let Some(mut current) = CURRENT.take() {
+            scope.listed = std::mem::take(&mut current.listed);
+        }
         let mut cx = Context::from_waker(self.waker);
         // What can't be written now stays listed; the waker brings the task back to it.
-        self.listed.retain(|writer| !writer.flush_now(&mut cx));
+        scope.listed.retain(|writer| !writer.flush_now(&mut cx));
+        if scope.listed.len() > 1 {
+            // Scopes that take turns at a full transport list it each time.
+            let address = |writer: &Arc<dyn Flush>| Arc::as_ptr(writer).cast::<()>().addr();
+            scope.listed.sort_unstable_by_key(address);
+            scope.listed.dedup_by_key(|writer| address(writer));
+        }
     }
 }
 
 thread_local! {
-    static SCOPE: RefCell<Option<Vec<Arc<dyn Flush>>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
 }
+
+static NEXT: AtomicU64 = AtomicU64::new(1);

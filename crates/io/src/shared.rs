@@ -8,7 +8,7 @@ use std::time::Duration;
 use bowline_proto::{Config, Outbound, OutboundStatus};
 use bytes::Buf;
 
-use crate::cork::{self, Flush};
+use crate::cork::{self, Flush, ScopeId};
 use crate::{Error, PollWrite, buffers};
 
 /// The writing side of a connection, which the receiver and all senders share.
@@ -29,8 +29,8 @@ pub(crate) struct Out<W> {
     pub(crate) outbound: Outbound,
     /// The transport may hold written bytes back.
     unflushed: bool,
-    /// A scope has promised to write.
-    listed: bool,
+    /// The scope that has promised to write.
+    listed: ScopeId,
     /// Why writing failed, until somebody is told.
     error: Option<io::Error>,
     vectored: bool,
@@ -56,7 +56,7 @@ impl<W: PollWrite> Shared<W> {
                 writer: Some(writer),
                 outbound,
                 unflushed: false,
-                listed: false,
+                listed: 0,
                 error: None,
                 vectored,
             }),
@@ -192,11 +192,8 @@ impl<W: PollWrite> Locked<'_, W> {
     /// Has a scope promised to write after this poll? It is asked to, if there is one.
     #[inline]
     pub(crate) fn promise(&mut self, listing: impl FnOnce() -> Arc<dyn Flush>) -> bool {
-        if self.out.listed {
-            return cork::is_corked();
-        }
-        self.out.listed = cork::list(listing);
-        self.out.listed
+        self.out.listed = cork::list(self.out.listed, listing);
+        self.out.listed != 0
     }
 
     pub(crate) fn fail(&mut self, error: io::Error) {
@@ -307,13 +304,17 @@ impl<W: PollWrite> Flush for Shared<W> {
     fn flush_now(&self, cx: &mut Context<'_>) -> bool {
         let mut out = self.lock();
         let driven = out.poll_drive(cx).is_ready();
-        out.out.listed = !driven;
+        if driven {
+            out.out.listed = 0;
+        }
         driven
     }
 
-    fn unlist(&self) {
+    fn unlist(&self, scope: ScopeId) {
         let mut out = self.lock();
-        out.out.listed = false;
+        if out.out.listed == scope {
+            out.out.listed = 0;
+        }
         // The transport may have woken the scope's task last, for nothing.
         out.wake_all();
     }
