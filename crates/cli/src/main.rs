@@ -1,3 +1,41 @@
-//! The bowline program: serve, connect
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod args;
+mod connect;
+mod escape;
+mod failure;
+mod serve;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match run(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bowline: {}", escape::line(&failure.text));
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::of("cannot start the runtime", &error))?;
+    let outcome = runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve::run(serve).await,
+            Command::Connect(connect) => connect::run(connect).await,
+        }
+    });
+    // Output that nobody takes must not keep the program.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,296 @@
+//! `bowline connect`.
+
+mod command;
+mod lines;
+mod output;
+mod terminal;
+
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use bowline_tokio::{
+    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind, Receiver,
+    Role, Sender, WebSocket, corked,
+};
+use http::StatusCode;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::args;
+use crate::failure::{Chain, Failure};
+use crate::signals::Signals;
+
+use self::command::Order;
+use self::lines::Lines;
+use self::output::Output;
+use self::terminal::Terminal;
+
+/// What the user's side orders; its end is the end of the input.
+type Orders = mpsc::UnboundedReceiver<Result<Order, Failure>>;
+
+/// Connects, talks, and fails unless the end is orderly.
+pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
+    let interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
+    let ws = connect(&args, interactive).await?;
+    let mut signals =
+        Signals::new().map_err(|error| Failure::of("cannot wait for ctrl-c", &error))?;
+    let kind = if args.binary {
+        MessageKind::Binary
+    } else {
+        MessageKind::Text
+    };
+    let terminal = interactive
+        .then(|| Terminal::open(kind))
+        .and_then(Result::ok);
+    let (input, output) = match terminal {
+        Some((mut terminal, orders)) => {
+            let subprotocol = ws.subprotocol().map(|name| format!(", subprotocol {name}"));
+            terminal.note(&format!(
+                "connected to {}{}; /help lists commands",
+                args.url,
+                subprotocol.unwrap_or_default()
+            ));
+            (Input::Orders(orders), Output::Terminal(terminal))
+        }
+        // A terminal that can't edit lines is a plain one.
+        None => (Input::Lines(Lines::open(kind)), Output::plain()),
+    };
+    let mut session = Session {
+        one: args.one,
+        input,
+        output,
+        trouble: None,
+    };
+    let ended = corked(session.run(ws, &mut signals)).await;
+    session.finish(ended)
+}
+
+async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, Failure> {
+    let mut config = Config::new(Role::Client);
+    if !interactive {
+        // Everything is sent at once, and a slow peer still answers it.
+        config = config.close(PATIENCE);
+    }
+    let mut connector = Connector::new()
+        .config(config)
+        .subprotocols(&args.subprotocols);
+    for (name, value) in &args.headers {
+        connector = connector
+            .header(name.clone(), value.clone())
+            .map_err(|error| refused(args, &error))?;
+    }
+    connector
+        .connect(args.url.clone())
+        .await
+        .map_err(|error| refused(args, &error))
+}
+
+/// Why there is no connection, in one sentence.
+fn refused(args: &args::Connect, error: &Error) -> Failure {
+    let what = format!("cannot connect to {}", args.url);
+    match error {
+        // It says by itself that nobody can be reached.
+        Error::Connect(error) => Failure::of(what, error),
+        Error::Refused(response) => {
+            let status = response.status();
+            let body = String::from_utf8_lossy(response.body());
+            let first = body.lines().next().unwrap_or_default().trim();
+            let reason: String = first.chars().take(REASON).collect();
+            let separator = if reason.is_empty() { "" } else { ": " };
+            let hint = match status {
+                status if status.is_redirection() => " (redirects are not followed)",
+                StatusCode::OK => " (that is a page, not a WebSocket)",
+                _ => "",
+            };
+            Failure::new(format!(
+                "{what}: the server refused with status {status}{hint}{separator}{reason}"
+            ))
+        }
+        Error::Invalid(_) => Failure::of(what, error).usage(),
+        error => Failure::of(what, error),
+    }
+}
+
+/// A conversation over one connection.
+struct Session {
+    one: bool,
+    input: Input,
+    output: Output,
+    /// What went wrong on our side.
+    trouble: Option<Failure>,
+}
+
+enum Input {
+    Lines(Lines),
+    Orders(Orders),
+}
+
+impl Input {
+    async fn next(&mut self) -> Option<Result<Order, Failure>> {
+        match self {
+            Self::Lines(lines) => lines.next().await,
+            Self::Orders(orders) => orders.recv().await,
+        }
+    }
+}
+
+impl Session {
+    /// Talks until the connection is over.
+    async fn run(&mut self, ws: WebSocket, signals: &mut Signals) -> Result<Ended, Failure> {
+        let (mut receiver, sender) = ws.split();
+        let (answered, answer) = oneshot::channel();
+        let (output, one) = (&mut self.output, self.one);
+        tokio::select! {
+            ended = listen(&mut receiver, &sender, output, one.then_some(answered)) => ended,
+            failure = speak(&sender, &mut self.input, signals, one.then_some(answer), &mut self.trouble) => {
+                Err(failure)
+            }
+        }
+    }
+
+    /// Shows how it ended and lets go of the terminal.
+    fn finish(self, ended: Result<Ended, Failure>) -> Result<(), Failure> {
+        let ended = match (self.trouble, ended) {
+            (Some(trouble), _) => Err(trouble),
+            (None, ended) => ended.and_then(orderly),
+        };
+        match ended {
+            Ok(ended) => {
+                self.output.finish(Some(&ended.to_string()));
+                Ok(())
+            }
+            Err(failure) => {
+                self.output.finish(None);
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Prints what arrives, until the end. With `answered`, says when the first message has come.
+async fn listen(
+    receiver: &mut Receiver,
+    sender: &Sender,
+    output: &mut Output,
+    mut answered: Option<oneshot::Sender<()>>,
+) -> Result<Ended, Failure> {
+    let one = answered.is_some();
+    let mut shown = 0_u64;
+    let mut reader_is_gone = false;
+    let end = loop {
+        let event = match receiver.recv_event().await {
+            Ok(Some(event)) => event,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
+        if reader_is_gone || (one && shown > 0 && matches!(event, Event::Message(_))) {
+            continue;
+        }
+        let printed = match event {
+            Event::Message(message) => {
+                shown += 1;
+                output.message(&message).await
+            }
+            Event::Pong(payload) => output.pong(&payload),
+            _ => Ok(()),
+        };
+        match printed {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                // As after `| head`: the reader has had enough.
+                reader_is_gone = true;
+                begin_close(sender, CloseCode::NORMAL.into());
+            }
+            Err(error) => return Err(Failure::of("cannot print", &error)),
+        }
+        if shown > 0
+            && let Some(answered) = answered.take()
+        {
+            // Whoever waits for it may have been interrupted.
+            let _ = answered.send(());
+        }
+    };
+    match (end, receiver.ended()) {
+        (Err(error), _) => Err(Failure::new(Chain(&error).to_string())),
+        (Ok(()), _) if one && shown == 0 => Err(Failure::new(match receiver.ended() {
+            Some(ended) => format!("no message came; {ended}"),
+            None => "no message came".into(),
+        })),
+        (Ok(()), Some(ended)) => Ok(ended.clone()),
+        (Ok(()), None) => Err(Failure::new("the connection has no end")),
+    }
+}
+
+/// Does what the user orders and then closes. Returns only when interrupted for the second time.
+async fn speak(
+    sender: &Sender,
+    input: &mut Input,
+    signals: &mut Signals,
+    answer: Option<oneshot::Receiver<()>>,
+    trouble: &mut Option<Failure>,
+) -> Failure {
+    let orders = async {
+        match answer {
+            None => while obey(sender, input.next().await, trouble).await {},
+            Some(answer) => {
+                // At the end of the input there is nothing to send, and one message to wait for.
+                obey(sender, input.next().await, trouble).await;
+                if trouble.is_none() {
+                    let _ = answer.await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = orders => {}
+        () = signals.next() => {}
+    }
+    begin_close(sender, CloseCode::NORMAL.into());
+    signals.next().await;
+    Failure::interrupted()
+}
+
+/// Obeys one order; false if nothing follows it.
+async fn obey(
+    sender: &Sender,
+    order: Option<Result<Order, Failure>>,
+    trouble: &mut Option<Failure>,
+) -> bool {
+    let sent = match order {
+        None => return false,
+        Some(Err(failure)) => {
+            *trouble = Some(failure);
+            return false;
+        }
+        Some(Ok(Order::Send(message))) => sender.send(message).await,
+        Some(Ok(Order::Ping(payload))) => sender.ping(payload).await,
+        Some(Ok(Order::Close(close))) => {
+            begin_close(sender, close);
+            return false;
+        }
+    };
+    // That the connection is over is the listener's to tell, with the reason.
+    sent.is_ok()
+}
+
+/// Queues a Close; the listener sees to the rest.
+fn begin_close(sender: &Sender, close: CloseFrame) {
+    let sender = sender.clone();
+    // The listener hears of a failure too.
+    tokio::spawn(async move { sender.close(close).await });
+}
+
+/// An end that is in order: a closing handshake that says that all was well, or that we wanted.
+fn orderly(ended: Ended) -> Result<Ended, Failure> {
+    let well = matches!(ended.code(), 1000 | 1001 | 1005);
+    if ended.clean && (well || ended.by == EndedBy::Us) {
+        Ok(ended)
+    } else {
+        Err(Failure::new(ended.to_string()))
+    }
+}
+
+/// How long the end may take in a pipe.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Characters of a refusal's body that are shown.
+const REASON: usize = 200;
