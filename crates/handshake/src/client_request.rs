@@ -20,6 +20,9 @@ use crate::{HeadLimits, HeaderError, RequestError, SubprotocolError, UriError, W
 ///     .subprotocols(["chat.v2", "chat"])?
 ///     .header("authorization", "Bearer 123")?;
 /// assert!(request.header("host", "elsewhere").is_err());
+///
+/// let url = format!("ws://{}/", "127.0.0.1:9001");
+/// assert_eq!(ClientRequest::try_from(&url)?.uri(), ClientRequest::try_from(url)?.uri());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -145,6 +148,22 @@ impl TryFrom<&str> for ClientRequest {
 
     fn try_from(uri: &str) -> Result<Self, UriError> {
         WsUri::parse(uri).map(Self::new)
+    }
+}
+
+impl TryFrom<&String> for ClientRequest {
+    type Error = UriError;
+
+    fn try_from(uri: &String) -> Result<Self, UriError> {
+        Self::try_from(uri.as_str())
+    }
+}
+
+impl TryFrom<String> for ClientRequest {
+    type Error = UriError;
+
+    fn try_from(uri: String) -> Result<Self, UriError> {
+        Self::try_from(uri.as_str())
     }
 }
 
