@@ -7,11 +7,13 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bowline_extension::Negotiate;
 use bowline_frame::Role;
-use bowline_handshake::{ClientHandshake, ClientRequest, Established, HeadLimits, Race};
+use bowline_handshake::{
+    ClientHandshake, ClientHandshakeError, ClientRequest, Established, HeadLimits, Race,
+};
 use bowline_proto::{Config, Keepalive};
 use http::Response;
 use http::header::{HeaderName, HeaderValue};
@@ -44,7 +46,7 @@ struct Settings {
     subprotocols: Vec<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     extension: Option<Arc<dyn Negotiate>>,
-    limits: HeadLimits,
+    limits: Option<HeadLimits>,
     config: Config,
     timeout: Duration,
 }
@@ -57,7 +59,7 @@ impl<R> Connector<R> {
                 subprotocols: Vec::new(),
                 headers: Vec::new(),
                 extension: None,
-                limits: HeadLimits::default(),
+                limits: None,
                 config: Config::new(Role::Client),
                 timeout: Duration::from_secs(10),
             }),
@@ -65,7 +67,7 @@ impl<R> Connector<R> {
         }
     }
 
-    /// Sets the subprotocols to offer, the preferred one first. Default: none.
+    /// Sets the subprotocols to offer, the preferred one first, in place of the request's. Default: none.
     ///
     /// They are checked when connecting.
     #[must_use]
@@ -96,16 +98,16 @@ impl<R> Connector<R> {
         Ok(self.with(|settings| settings.headers.push((name, value))))
     }
 
-    /// Sets the extension to offer. Default: none.
+    /// Sets the extension to offer, in place of the request's. Default: none.
     #[must_use]
     pub fn extension(self, extension: Arc<dyn Negotiate>) -> Self {
         self.with(|settings| settings.extension = Some(extension))
     }
 
-    /// Sets how much of an answer is read. Default: [`HeadLimits::default`].
+    /// Sets how much of an answer is read. Default: what the request says, [`HeadLimits::default`] by default.
     #[must_use]
     pub fn head_limits(self, limits: HeadLimits) -> Self {
-        self.with(|settings| settings.limits = limits)
+        self.with(|settings| settings.limits = Some(limits))
     }
 
     /// Sets how long connecting may take, from the name to the open connection. Default: 10 s.
@@ -140,7 +142,8 @@ impl<R> Connector<R> {
 }
 
 impl<R: Runtime> Connector<R> {
-    /// Connects to a `ws` URI, given as text, as an `http::Request` or as a [`ClientRequest`].
+    /// Connects to a `ws` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says
+    /// and what the connector says go out together.
     ///
     /// Addresses of both families are tried side by side (RFC 8305), the request is sent, the answer checked.
     ///
@@ -148,7 +151,7 @@ impl<R: Runtime> Connector<R> {
     ///
     /// [`Error::Invalid`] before anything is sent; [`Error::Connect`] if no address can be reached;
     /// [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
-    /// [`Error::HandshakeTimeout`] or [`Error::Transport`].
+    /// [`Error::Incomplete`] if there was none; [`Error::HandshakeTimeout`] or [`Error::Transport`].
     ///
     /// # Cancel safety
     ///
@@ -183,12 +186,13 @@ impl<R: Runtime> Connector<R> {
         if request.uri().is_secure() {
             return Err(Error::invalid("wss needs TLS, which is not built in"));
         }
-        self.in_time::<<R::Stream as Transport>::Timer, _>(async move {
-            let addresses = R::resolve(&host, port).await.map_err(Error::Connect)?;
-            let stream = race::<R>(addresses).await.map_err(Error::Connect)?;
-            self.shake_hands(stream, &request).await
-        })
-        .await
+        let deadline = self.deadline::<Clock<R>>();
+        let connecting = async { race::<R>(R::resolve(&host, port).await?).await };
+        let stream = until::<Clock<R>, _>(deadline, connecting)
+            .await
+            .ok_or_else(|| self.timed_out())?
+            .map_err(Error::Connect)?;
+        self.shake_hands(stream, &request, deadline).await
     }
 
     /// Makes the opening handshake on a transport that is connected already.
@@ -211,8 +215,8 @@ impl<R: Runtime> Connector<R> {
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
     {
         let request = self.request(target)?;
-        self.in_time::<T::Timer, _>(self.shake_hands(transport, &request))
-            .await
+        let deadline = self.deadline::<T::Timer>();
+        self.shake_hands(transport, &request, deadline).await
     }
 
     fn request<Q>(&self, target: Q) -> Result<ClientRequest, Error>
@@ -221,10 +225,10 @@ impl<R: Runtime> Connector<R> {
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
     {
         let settings = &*self.settings;
-        let mut request = target
-            .try_into()
-            .map_err(Error::invalid)?
-            .limits(settings.limits);
+        let mut request = target.try_into().map_err(Error::invalid)?;
+        if let Some(limits) = settings.limits {
+            request = request.limits(limits);
+        }
         if !settings.subprotocols.is_empty() {
             request = request
                 .subprotocols(&settings.subprotocols)
@@ -241,38 +245,64 @@ impl<R: Runtime> Connector<R> {
         Ok(request)
     }
 
-    async fn in_time<C: Timer, O>(
-        &self,
-        connecting: impl Future<Output = Result<O, Error>>,
-    ) -> Result<O, Error> {
-        let after = self.settings.timeout;
-        let connected = until::<C, _>(C::now() + after.min(FAR), connecting).await;
-        connected.unwrap_or(Err(Error::HandshakeTimeout { after }))
+    fn deadline<C: Timer>(&self) -> Instant {
+        C::now() + self.settings.timeout.min(FAR)
+    }
+
+    fn timed_out(&self) -> Error {
+        Error::HandshakeTimeout {
+            after: self.settings.timeout,
+        }
+    }
+
+    /// What the end of a handshake means, early or late.
+    fn ended(&self, error: ClientHandshakeError) -> Error {
+        match error {
+            ClientHandshakeError::Ended { .. } => Error::Incomplete,
+            ClientHandshakeError::TimedOut { .. } => self.timed_out(),
+            error => error.into(),
+        }
     }
 
     async fn shake_hands<T: Transport>(
         &self,
         transport: T,
         request: &ClientRequest,
+        deadline: Instant,
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ClientHandshake::new(request, random::nonce());
-        dialogue.write(handshake.request()).await?;
-        let mut buffer = [0; 1024];
+        let established = until::<T::Timer, _>(deadline, async {
+            dialogue.write(handshake.request()).await?;
+            let mut buffer = [0; 1024];
+            loop {
+                let read = match dialogue.read(&mut buffer).await {
+                    Ok([]) => return Err(self.ended(handshake.handle_eof())),
+                    Ok(read) => read,
+                    Err(failed) => {
+                        return Err(match handshake.handle_eof() {
+                            // What has come of a refusal says more than how the transport ended.
+                            refused @ ClientHandshakeError::Refused(_) => refused.into(),
+                            _ => failed.into(),
+                        });
+                    }
+                };
+                if let Some(established) = handshake.handle(read)? {
+                    return Ok(established);
+                }
+            }
+        })
+        .await;
         let Established {
             response,
             subprotocol,
             extension,
             leftover,
             ..
-        } = loop {
-            let read = dialogue.read(&mut buffer).await?;
-            if read.is_empty() {
-                return Err(handshake.handle_eof().into());
-            }
-            if let Some(established) = handshake.handle(read)? {
-                break established;
-            }
+        } = match established {
+            Some(established) => established?,
+            // So does a refusal whose body is not complete in time.
+            None => return Err(self.ended(handshake.handle_timeout())),
         };
         let websocket = WebSocket::open(
             Role::Client,
@@ -286,9 +316,10 @@ impl<R: Runtime> Connector<R> {
     }
 }
 
+type Clock<R> = <<R as Runtime>::Stream as Transport>::Timer;
+
 /// Connects to the first address that answers.
 async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
-    type Clock<R> = <<R as Runtime>::Stream as Transport>::Timer;
     let mut race = Race::new(addresses);
     let mut attempts: Vec<(SocketAddr, Pin<Box<_>>)> = Vec::new();
     let mut timer: Option<Clock<R>> = None;
@@ -297,6 +328,9 @@ async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
         loop {
             while let Some(address) = race.next(Clock::<R>::now()) {
                 attempts.push((address, Box::pin(R::connect(address))));
+                timer = None;
+            }
+            if timer.is_none() {
                 timer = race.until().map(Clock::<R>::at);
             }
             let mut failed = false;
