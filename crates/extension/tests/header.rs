@@ -62,6 +62,7 @@ fn an_offer_is_written_in_canonical_form() {
     );
 }
 
+// covers WS-4.1-15
 #[test]
 fn only_tokens_become_tokens() {
     for text in [

@@ -130,7 +130,7 @@ fn each_kind_of_error_has_its_code() {
     assert_eq!(size_of::<ExtensionError>(), size_of::<usize>());
 }
 
-// covers WS-9-02 WS-9.1-05
+// covers WS-9-02, WS-9.1-05
 #[test]
 fn negotiation_passes_over_what_it_does_not_know() {
     let server = RunLength { max: 20 };

@@ -3,7 +3,7 @@
 use bowline_extension::{Offer, ParseError};
 use bowline_testing::vectors::extension_header;
 
-// covers WS-9.1-01 WS-9.1-02 WS-9.1-05 WS-4.3-01 HTTP-15 HTTP-16
+// covers WS-9.1-01, WS-9.1-02, WS-9.1-05, WS-4.3-01, HTTP-15, HTTP-16
 #[test]
 fn headers_are_parsed_as_the_vectors_say() {
     for vector in extension_header::load() {

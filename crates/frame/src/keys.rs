@@ -73,7 +73,7 @@ mod tests {
         4 * POOL
     }
 
-    // covers WS-5.3-01
+    // covers WS-5.3-01, WS-10.3-01
     #[test]
     fn no_key_is_given_twice() {
         let mut keys = MaskKeys::new(count);

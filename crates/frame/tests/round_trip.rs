@@ -58,7 +58,7 @@ fn a_cut_connection_gives_the_messages_before_the_cut_only() {
     }
 }
 
-// covers WS-5.3-01
+// covers WS-5.3-01, WS-10.3-01
 #[test]
 fn every_client_frame_has_a_key_of_its_own() {
     let mut encoder = Encoder::client(MaskKeys::new(fill));
@@ -73,6 +73,32 @@ fn every_client_frame_has_a_key_of_its_own() {
         keys.insert(key.to_vec());
     }
     assert_eq!(keys.len(), 1000);
+}
+
+// covers WS-5.3-03
+#[test]
+fn a_payload_that_the_caller_holds_too_is_masked_in_a_copy() {
+    for len in [10, Transmit::COPY_BELOW, 100_000] {
+        let mut encoder = Encoder::client(MaskKeys::new(fill));
+        let mut transmit = Transmit::new();
+        let payload = bytes::Bytes::from(vec![7; len]);
+        encoder.fragment(
+            OpCode::Binary,
+            Rsv::NONE,
+            true,
+            payload.clone(),
+            &mut transmit,
+        );
+        assert!(
+            payload.iter().all(|byte| *byte == 7),
+            "the caller's payload has changed"
+        );
+        drop(payload);
+        let mut reader = Reader::new(Role::Server);
+        let wire = transmit.copy_to_bytes(transmit.remaining());
+        assert_eq!(reader.read(&wire), Ok(()));
+        assert_eq!(reader.events, [Event::Message(vec![7; len].into())]);
+    }
 }
 
 /// Messages in random fragments with control frames between them, and a Close at the end.

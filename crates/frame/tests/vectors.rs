@@ -200,8 +200,8 @@ fn a_rotated_key_masks_the_rest_of_a_payload() {
     }
 }
 
-// covers WS-5.1-02, WS-5.1-04, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.2-07, WS-5.4-03, WS-5.4-06, WS-5.5-01,
-// covers WS-5.5.1-01, WS-5.5.1-04, WS-5.8-01, WS-7.4-01, WS-7.4-02, WS-8.1-01, WS-10.4-01
+// covers WS-5.1-02, WS-5.1-04, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.2-07, WS-5.4-03, WS-5.4-06,
+// WS-5.5-01, WS-5.5.1-01, WS-5.5.1-04, WS-5.8-01, WS-7.4-01, WS-7.4-02, WS-8.1-01, WS-10.4-01
 #[test]
 fn invalid_frames_fail_with_the_right_code() {
     let mut left_to_the_extension = 0;
@@ -265,8 +265,8 @@ fn a_violation_is_told_with_the_byte_that_makes_it_certain() {
     assert!(checked > 100, "only {checked} vectors have an index");
 }
 
-// covers WS-5.4-01, WS-5.4-02, WS-5.4-04, WS-5.4-05, WS-5.4-06, WS-5.4-07, WS-5.4-08, WS-5.5.1-10, WS-5.5.2-02,
-// covers WS-5.5.3-03, WS-5.6-01, WS-5.6-02, WS-6.2-01, WS-10.4-01
+// covers WS-5.4-01, WS-5.4-02, WS-5.4-04, WS-5.4-05, WS-5.4-06, WS-5.4-07, WS-5.4-08, WS-5.5.1-10,
+// WS-5.5.2-02, WS-5.5.3-03, WS-5.6-01, WS-5.6-02, WS-6.2-01, WS-10.4-01
 #[test]
 fn sequences_of_frames_give_the_same_events_however_they_arrive() {
     for vector in frame_sequences::load().vectors {
@@ -398,7 +398,7 @@ fn text_fails_in_the_middle_of_a_frame_and_of_a_fragment() {
     }
 }
 
-// covers WS-7.4-01, WS-7.4-02
+// covers WS-7.4-01, WS-7.4-02, WB-33
 #[test]
 fn close_codes_can_be_built_as_the_table_says() {
     let close = vectors::close::load();

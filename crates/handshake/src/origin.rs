@@ -181,6 +181,7 @@ mod tests {
         policy.allows(&headers, Authority::parse(host).unwrap())
     }
 
+    // covers WS-10.2-01
     #[test]
     fn same_origin_compares_host_and_port() {
         let cases = [
@@ -209,6 +210,7 @@ mod tests {
         }
     }
 
+    // covers WS-10.2-01, WB-07
     #[test]
     fn null_is_an_origin_that_must_be_listed() {
         let list = |entry: &str| OriginPolicy::List(vec![entry.parse().unwrap()]);
@@ -218,6 +220,7 @@ mod tests {
         assert!(allows(&OriginPolicy::Any, Some("null"), "h"));
     }
 
+    // covers WS-10.2-01
     #[test]
     fn a_list_allows_no_more_than_it_names() {
         let list = vec!["https://ok.example".parse().unwrap()];

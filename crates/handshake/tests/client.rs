@@ -22,7 +22,8 @@ fn answer(request: &ClientRequest, text: &str) -> Result<Established, ClientHand
     )
 }
 
-// covers WS-4.1-08 WS-4.1-09 WS-4.1-10 WS-4.1-11 WS-4.1-12 WS-4.1-13 WS-4.1-14 WS-4.1-15 WS-4.1-16 WS-4.1-17 WS-9.1-05
+// covers WS-4.1-08, WS-4.1-09, WS-4.1-10, WS-4.1-11, WS-4.1-12, WS-4.1-13, WS-4.1-14, WS-4.1-15, WS-4.1-16,
+// WS-4.1-17, WS-9.1-05, WS-12-01
 #[test]
 fn the_request_is_written_byte_for_byte() {
     let request = request()
@@ -52,7 +53,7 @@ fn nothing_is_sent_that_was_not_asked_for() {
     assert_eq!(text.matches("\r\n").count(), 7, "{text}");
 }
 
-// covers WS-4.1-17 HTTP-35
+// covers WS-4.1-17, HTTP-35
 #[test]
 fn nobody_writes_the_handshakes_headers_or_a_line_end() {
     for name in [
@@ -77,7 +78,7 @@ fn nobody_writes_the_handshakes_headers_or_a_line_end() {
     assert_eq!(request().header("x y", "a").unwrap_err(), HeaderError::Name);
 }
 
-// covers WS-4.1-15
+// covers WS-4.1-15, WB-04
 #[test]
 fn subprotocols_are_unique_tokens() {
     let name = "a\r\nb".into();
@@ -116,7 +117,7 @@ fn an_http_request_becomes_a_request() {
     ));
 }
 
-// covers WS-4.1-28
+// covers WS-4.1-28, WB-10
 #[test]
 fn a_subprotocol_can_be_required() {
     let request = request().subprotocols(["chat"]).unwrap();
@@ -128,7 +129,7 @@ fn a_subprotocol_can_be_required() {
     assert_eq!(chosen.unwrap().subprotocol.as_deref(), Some("chat"));
 }
 
-// covers WS-4.1-20 WS-4.1-21 WS-4.1-22 WS-4.1-23 WS-4.1-24
+// covers WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, WS-4.1-24
 #[test]
 fn each_fault_of_an_answer_has_its_error() {
     type Expected = fn(&ClientHandshakeError) -> bool;
@@ -199,7 +200,7 @@ fn an_extension_may_offer_nothing() {
     ));
 }
 
-// covers WS-4.1-05 WS-4.1-19
+// covers WS-4.1-05, WS-4.1-19
 #[test]
 fn the_end_and_the_deadline_are_told_apart() {
     let handshake = || ClientHandshake::new(&request(), NONCE);
@@ -225,6 +226,7 @@ fn the_end_and_the_deadline_are_told_apart() {
     );
 }
 
+// covers WS-4.1-19
 #[test]
 fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
     let mut handshake = ClientHandshake::new(&request(), NONCE);
@@ -239,6 +241,7 @@ fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
     assert!(handshake.handle(b"x").unwrap().is_none());
 }
 
+// covers WS-3-01, WS-3-05, WS-3-07, WS-3-08, WS-4.1-01, WB-01, WB-02
 #[test]
 fn each_uri_error_names_the_fault() {
     let cases = [
@@ -258,7 +261,7 @@ fn each_uri_error_names_the_fault() {
     }
 }
 
-// covers WS-3-04 WS-3-06
+// covers WS-3-04, WS-3-06, WS-3-09
 #[test]
 fn paths_are_kept_and_percent_encoded() {
     let cases = [
@@ -267,6 +270,8 @@ fn paths_are_kept_and_percent_encoded() {
         ("ws://h/a?b?", "/a?b?"),
         ("ws://h/a??", "/a??"),
         ("ws://h/%2f", "/%2f"),
+        ("ws://h/a/../b;c", "/a/../b;c"),
+        ("ws://h/.well-known/coap", "/.well-known/coap"),
     ];
     for (text, name) in cases {
         assert_eq!(WsUri::parse(text).unwrap().resource_name(), name, "{text}");

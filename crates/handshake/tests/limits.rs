@@ -35,7 +35,7 @@ fn status(reason: Option<RefusalReason>) -> Option<u16> {
         .map(|it| it.as_u16())
 }
 
-// covers HTTP-06 HTTP-18 WS-4.2.2-13
+// covers HTTP-06, HTTP-18, WS-4.2.2-13
 #[test]
 fn the_request_line_is_limited() {
     let limits = HeadLimits::default().max_line(100);
@@ -51,7 +51,7 @@ fn the_request_line_is_limited() {
     assert_eq!(status(reason), Some(414));
 }
 
-// covers HTTP-18 WS-4.2.2-13
+// covers HTTP-18, WS-4.2.2-13
 #[test]
 fn each_header_line_is_limited() {
     let limits = HeadLimits::default().max_line(100);
@@ -70,7 +70,7 @@ fn each_header_line_is_limited() {
     assert_eq!(reason, Some(RefusalReason::Head(expected)));
 }
 
-// covers HTTP-18 WS-4.2.2-13
+// covers HTTP-18, WS-4.2.2-13
 #[test]
 fn the_whole_head_is_limited() {
     let request = request_with("X: y\r\n");
@@ -94,7 +94,7 @@ fn the_whole_head_is_limited() {
     assert_eq!(reason, Some(RefusalReason::Head(expected)));
 }
 
-// covers HTTP-18 WS-4.2.2-13
+// covers HTTP-18, WS-4.2.2-13
 #[test]
 fn header_lines_are_counted() {
     let limits = HeadLimits::default().max_headers(20);
@@ -197,7 +197,7 @@ fn refused_at(input: &[u8]) -> (usize, HeadError) {
     panic!("not refused: {:?}", input.escape_ascii().to_string());
 }
 
-// covers HTTP-01 HTTP-02 HTTP-04 HTTP-09 HTTP-10 HTTP-11 HTTP-12 HTTP-13
+// covers HTTP-01, HTTP-02, HTTP-04, HTTP-09, HTTP-10, HTTP-11, HTTP-12, HTTP-13
 #[test]
 fn a_server_refuses_with_the_deciding_byte() {
     const LINE: &str = "GET / HTTP/1.1\r\n";

@@ -19,7 +19,7 @@ fn cut<'a>(mut bytes: &'a [u8], random: &mut Random) -> Vec<&'a [u8]> {
     chunks
 }
 
-// covers WS-4.1-27 WS-4.2.2-11 WS-4.2.2-12 WS-9.1-04
+// covers WS-4.1-27, WS-4.2.2-11, WS-4.2.2-12, WS-9.1-04, WS-12-01
 #[test]
 fn a_client_and_a_server_agree() {
     let seed = seed();

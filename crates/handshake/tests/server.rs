@@ -90,7 +90,7 @@ fn an_extension_can_be_declined() {
     assert!(response.all("sec-websocket-extensions").is_empty());
 }
 
-// covers HTTP-35 HTTP-37 WS-4.1-17
+// covers HTTP-35, HTTP-37, WS-4.1-17
 #[test]
 fn nobody_writes_the_handshakes_headers_or_a_line_end() {
     let mut upgrade = upgrade(ServerConfig::default(), &request_with(""));
@@ -142,7 +142,7 @@ fn subprotocols_of_the_configuration_are_checked() {
     );
 }
 
-// covers WS-4.2.2-02 WS-10.5-01 HTTP-27 HTTP-33
+// covers WS-4.2.2-02, WS-10.5-01, HTTP-27, HTTP-33
 #[test]
 fn the_caller_refuses_with_any_response() {
     let response = Response::builder()
@@ -184,7 +184,7 @@ fn an_upgrade_response_of_the_callers_is_completed() {
     assert_eq!(parsed.all("sec-websocket-version"), ["13, 7"]);
 }
 
-// covers HTTP-26 HTTP-37
+// covers HTTP-26, HTTP-37
 #[test]
 fn a_response_that_cannot_be_written_is_an_error() {
     let build = |status: u16, name: &'static str, body: &'static str| {
@@ -235,6 +235,20 @@ fn an_ordinary_request_comes_back_with_its_body() {
     assert_eq!((parsed.status, parsed.body.as_str()), (200, "done"));
 }
 
+// covers HTTP-36
+#[test]
+fn a_pipelined_upgrade_waits_for_the_answer_to_the_request_before_it() {
+    let upgrade = request_with("");
+    let http = http(&format!("GET / HTTP/1.1\r\nHost: h\r\n\r\n{upgrade}frame"));
+    assert_eq!(&http.leftover[..], format!("{upgrade}frame").as_bytes());
+    let next = serve(&Arc::default(), &[&http.leftover]);
+    let Some((ServerHead::Upgrade(upgrade), _)) = next else {
+        panic!("an upgrade was expected: {next:?}");
+    };
+    assert_eq!(&upgrade.accept().leftover[..], b"frame");
+}
+
+// covers HTTP-23
 #[test]
 fn requests_without_a_trace_of_websocket_are_ordinary() {
     for request in [
@@ -253,6 +267,7 @@ fn requests_without_a_trace_of_websocket_are_ordinary() {
     }
 }
 
+// covers WS-4.2.1-01, WS-4.2.1-04, WS-4.2.1-05
 #[test]
 fn half_a_request_for_websocket_is_not_ordinary() {
     for lines in [
@@ -319,7 +334,7 @@ fn the_origin_is_compared_with_the_host_of_an_absolute_target() {
     assert_eq!(reason(&request), RefusalReason::Origin);
 }
 
-// covers WS-4.2.2-03 WS-10.2-01
+// covers WS-4.2.2-03, WS-10.2-01, WS-4.2.1-08, WB-07
 #[test]
 fn the_default_policy_is_same_origin() {
     for (lines, allowed) in [
@@ -361,12 +376,14 @@ fn a_length_that_cannot_be_trusted_ends_every_request() {
     }
 }
 
+// covers HTTP-07, WS-4.2.1-02
 #[test]
 fn a_tunnel_is_not_given() {
     let request = "CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\n\r\n";
     assert_eq!(reason(request), RefusalReason::Method);
 }
 
+// covers WS-4.2.1-02, HTTP-21
 #[test]
 fn versions_of_http_other_than_1_1_are_named() {
     for (version, status) in [("1.0", 400), ("0.9", 505), ("2.0", 505), ("3.0", 505)] {

@@ -38,7 +38,7 @@ const SUBPROTOCOLS_CHOSEN_OTHERWISE: [(&str, &str, &str); 1] = [(
     "the server's order decides: it knows which of its subprotocols is the better one",
 )];
 
-// covers WS-4.2.2-09 WS-4.1-12 WS-4.1-22
+// covers WS-4.2.2-09, WS-4.1-12, WS-4.1-22, WB-15
 #[test]
 fn accept_keys_are_computed() {
     for vector in keys::load().valid {
@@ -85,11 +85,12 @@ fn invalid_keys_are_refused() {
     }
 }
 
-// covers WS-4.2.1-01 WS-4.2.1-02 WS-4.2.1-03 WS-4.2.1-04 WS-4.2.1-05 WS-4.2.1-06 WS-4.2.1-07
-// covers WS-4.2.2-03 WS-4.2.2-04 WS-4.2.2-05 WS-4.2.2-06 WS-4.2.2-07 WS-4.2.2-08 WS-4.2.2-10 WS-4.2.2-12 WS-4.2.2-13
-// covers WS-4.3-02 WS-4.4-01 WS-9-01 WS-9.1-01 WS-9.1-02 WS-10.2-01 WS-11.3-01
-// covers HTTP-01 HTTP-02 HTTP-03 HTTP-04 HTTP-05 HTTP-06 HTTP-07 HTTP-08 HTTP-09 HTTP-10 HTTP-11 HTTP-12 HTTP-13
-// covers HTTP-14 HTTP-18 HTTP-20 HTTP-21 HTTP-22 HTTP-23 HTTP-24 HTTP-26 HTTP-27 HTTP-30 HTTP-31 HTTP-32 HTTP-33
+// covers WS-4.2.1-01, WS-4.2.1-02, WS-4.2.1-03, WS-4.2.1-04, WS-4.2.1-05, WS-4.2.1-06, WS-4.2.1-07,
+// WS-4.2.2-03, WS-4.2.2-04, WS-4.2.2-05, WS-4.2.2-06, WS-4.2.2-07, WS-4.2.2-08, WS-4.2.2-10, WS-4.2.2-12,
+// WS-4.2.2-13, WS-4.3-02, WS-4.4-01, WS-9-01, WS-9.1-01, WS-9.1-02, WS-10.2-01, WS-11.3-01, HTTP-01, HTTP-02,
+// HTTP-03, HTTP-04, HTTP-05, HTTP-06, HTTP-07, HTTP-08, HTTP-09, HTTP-10, HTTP-11, HTTP-12, HTTP-13, HTTP-14,
+// HTTP-18, HTTP-20, HTTP-21, HTTP-22, HTTP-23, HTTP-24, HTTP-26, HTTP-27, HTTP-30, HTTP-31, HTTP-32, HTTP-33,
+// WS-4.2.1-09, WB-08, WB-34
 #[test]
 fn requests_are_answered() {
     let file = handshake_request::load();
@@ -215,8 +216,8 @@ fn choices_of_ours_are_cases() {
     }
 }
 
-// covers WS-4.1-19 WS-4.1-20 WS-4.1-21 WS-4.1-22 WS-4.1-23 WS-4.1-24 WS-4.1-25 WS-4.1-26 WS-4.1-27 WS-4.1-28
-// covers WS-4.3-03 WS-4.4-02 WS-9.1-01 WS-11.3-01 HTTP-17 HTTP-18 HTTP-25 HTTP-26
+// covers WS-4.1-19, WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, WS-4.1-24, WS-4.1-25, WS-4.1-26, WS-4.1-27,
+// WS-4.1-28, WS-4.3-03, WS-4.4-02, WS-9.1-01, WS-11.3-01, HTTP-17, HTTP-18, HTTP-25, HTTP-26, WB-11, WB-13
 #[test]
 fn responses_are_judged() {
     for vector in handshake_response::load() {
@@ -269,7 +270,7 @@ fn check_response(vector: &HandshakeResponse, chunks: &[&[u8]]) {
     }
 }
 
-// covers WS-4.2.1-04 WS-4.2.1-05 HTTP-14 HTTP-15
+// covers WS-4.2.1-04, WS-4.2.1-05, HTTP-14, HTTP-15
 #[test]
 fn lists_are_searched_for_tokens() {
     let config = Arc::new(ServerConfig::default());
@@ -315,7 +316,7 @@ fn an_answer_upgrades_to_websocket_alone() {
     }
 }
 
-// covers WS-4.2.2-06 WS-4.1-15
+// covers WS-4.2.2-06, WS-4.1-15, WB-10
 #[test]
 fn subprotocols_are_chosen() {
     for vector in subprotocol::load() {
@@ -348,7 +349,8 @@ fn subprotocols_are_chosen() {
     }
 }
 
-// covers WS-3-01 WS-3-02 WS-3-03 WS-3-04 WS-3-05 WS-3-06 WS-3-07 WS-3-08 WS-4.1-01 WS-4.1-09 WS-4.1-10
+// covers WS-3-01, WS-3-02, WS-3-03, WS-3-04, WS-3-05, WS-3-06, WS-3-07, WS-3-08, WS-4.1-01, WS-4.1-09,
+// WS-4.1-10
 #[test]
 fn uris_are_taken_apart() {
     for vector in vectors::uri::load() {

@@ -40,6 +40,22 @@ fn a_message_of_the_limit_is_taken_and_one_more_byte_fails_with_the_header() {
 
 // covers WS-10.4-01
 #[test]
+fn without_a_word_a_server_takes_16_mib_and_a_client_64() {
+    for (role, limit) in [(Role::Server, 16 << 20), (Role::Client, 64 << 20)] {
+        for fin in [FIN, 0] {
+            let default = || Driver::new(connection(role, &Config::new(role), None), Way::Whole);
+            let mut driver = default();
+            driver.feed(&head(role, fin | BINARY, limit));
+            assert_eq!(driver.seen, []);
+            let mut driver = default();
+            driver.feed(&head(role, fin | BINARY, limit + 1));
+            assert_too_big(&driver, limit);
+        }
+    }
+}
+
+// covers WS-10.4-01
+#[test]
 fn fragments_are_limited_together() {
     for way in [Way::Whole, Way::Assembly] {
         for kind in [TEXT, BINARY] {

@@ -13,8 +13,8 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use driver::{Driver, Seen, WAYS, Way};
 
-// covers WS-5.1-01, WS-5.1-03, WS-5.3-01, WS-5.4-04, WS-5.5.1-06, WS-5.5.1-09, WS-5.5.1-11, WS-6.1-02, WS-6.2-01,
-// WS-7.1.4-01
+// covers WS-5.1-01, WS-5.1-03, WS-5.3-01, WS-5.4-04, WS-5.5.1-06, WS-5.5.1-09, WS-5.5.1-11, WS-6.1-02,
+// WS-6.2-01, WS-7.1.4-01, WS-5.1-05, WS-5.3-03
 #[test]
 fn everything_arrives_once_and_in_order_until_both_have_closed() {
     talks(None);

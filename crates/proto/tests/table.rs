@@ -167,7 +167,8 @@ const TABLE: &[(State, Input, &str, &[u8])] = &{
 };
 
 // covers WS-5.4-05, WS-5.4-06, WS-5.5.1-05, WS-5.5.1-06, WS-5.5.1-07, WS-5.5.1-09, WS-5.5.1-10, WS-5.5.1-11,
-// WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-6.1-01, WS-7.1.2-01, WS-7.1.7-02, WS-7.1.7-03
+// WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-6.1-01, WS-7.1.2-01, WS-7.1.7-02, WS-7.1.7-03, WS-5.1-05,
+// WS-7.1.3-01, WS-7.3-01, WS-12-01, WB-25
 #[test]
 fn each_input_in_each_state_has_its_event_and_its_bytes() {
     for role in [Role::Server, Role::Client] {

@@ -12,7 +12,7 @@ use bytes::Buf;
 
 use driver::{CLOSE, Driver, FIN, PING, PONG, TEXT, Way, connection, frame};
 
-// covers WS-5.5.2-02
+// covers WS-5.5.2-02, WB-31
 #[test]
 fn silence_is_answered_with_one_ping() {
     let (mut server, t) = start(Role::Server, keepalive_only());
@@ -100,14 +100,17 @@ fn a_program_that_reads_late_kills_nobody() {
     assert_eq!(until(&mut server, t + s(100)), Some(t + s(120)));
 }
 
+// covers WS-7.1.7-04
 #[test]
 fn without_keepalive_nothing_is_waited_for() {
-    let (mut server, t) = start(Role::Server, Config::new(Role::Server).keepalive(None));
-    let wants = server.connection.wants(t);
-    assert_eq!(wants.until, None);
-    assert!(wants.read && !wants.write && !wants.shutdown && !wants.is_over());
-    assert_eq!(server.connection.handle_timeout(t + s(1_000_000)), None);
-    assert_bytes_eq(&server.written(), b"", "a million seconds later");
+    for role in [Role::Server, Role::Client] {
+        let (mut end, t) = start(role, Config::new(role).keepalive(None));
+        let wants = end.connection.wants(t);
+        assert_eq!(wants.until, None);
+        assert!(wants.read && !wants.write && !wants.shutdown && !wants.is_over());
+        assert_eq!(end.connection.handle_timeout(t + s(1_000_000)), None);
+        assert_bytes_eq(&end.written(), b"", "a million seconds later");
+    }
 }
 
 #[test]
@@ -234,6 +237,7 @@ fn the_end_has_its_time_from_the_last_byte_of_ours() {
     }
 }
 
+// covers WS-5.5.1-08
 #[test]
 fn a_close_that_nobody_takes_or_answers_ends_at_the_deadline() {
     for written in [true, false] {
@@ -250,7 +254,7 @@ fn a_close_that_nobody_takes_or_answers_ends_at_the_deadline() {
     }
 }
 
-// covers WS-5.5.1-08, WS-7.1.1-01, WS-7.1.1-02
+// covers WS-5.5.1-08, WS-7.1.1-01, WS-7.1.1-02, WB-28
 #[test]
 fn a_server_ends_the_transport_once_both_closes_are_out_and_a_client_waits_for_it() {
     for role in [Role::Server, Role::Client] {

@@ -12,8 +12,8 @@ use driver::{
     BINARY, CLOSE, CONT, Driver, FIN, PING, PONG, Seen, TEXT, WAYS, Way, connection, frame, role,
 };
 
-// covers WS-5.4-01, WS-5.4-02, WS-5.4-04, WS-5.4-05, WS-5.4-06, WS-5.4-08, WS-5.4-10, WS-5.5.1-06, WS-5.5.1-10,
-// WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-5.6-01, WS-5.6-02, WS-6.2-01, WS-10.4-01
+// covers WS-5.4-01, WS-5.4-02, WS-5.4-04, WS-5.4-05, WS-5.4-06, WS-5.4-08, WS-5.4-10, WS-5.5.1-06,
+// WS-5.5.1-10, WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-5.6-01, WS-5.6-02, WS-6.2-01, WS-10.4-01
 #[test]
 fn sequences_give_their_events_and_replies_however_they_arrive() {
     let mut checked = 0;
@@ -62,8 +62,8 @@ fn sequences_give_their_events_and_replies_however_they_arrive() {
     assert_eq!(checked, 56);
 }
 
-// covers WS-5.1-01, WS-5.1-02, WS-5.2-01, WS-5.2-02, WS-5.2-06, WS-5.2-08, WS-5.4-03, WS-5.5-01, WS-5.5.1-01, WS-5.8-01,
-// WS-7.1.7-02, WS-7.1.7-03, WS-7.4-01, WS-7.4-02, WS-8.1-01, WS-10.7-01
+// covers WS-5.1-01, WS-5.1-02, WS-5.2-01, WS-5.2-02, WS-5.2-06, WS-5.2-08, WS-5.4-03, WS-5.5-01, WS-5.5.1-01,
+// WS-5.8-01, WS-7.1.7-02, WS-7.1.7-03, WS-7.4-01, WS-7.4-02, WS-8.1-01, WS-10.7-01
 #[test]
 fn invalid_frames_fail_with_their_close_code_however_they_arrive() {
     let mut checked = 0;
@@ -174,7 +174,7 @@ fn text_is_judged_byte_by_byte_in_one_frame_and_in_fragments() {
     }
 }
 
-// covers WS-5.6-01, WS-8.1-01
+// covers WS-5.6-01, WS-8.1-01, WB-20
 #[test]
 fn text_is_a_message_if_and_only_if_it_is_utf8() {
     for vector in vectors::utf8::load().vectors {
@@ -204,7 +204,8 @@ fn text_is_a_message_if_and_only_if_it_is_utf8() {
     }
 }
 
-// covers WS-5.5.1-01, WS-5.5.1-02, WS-5.5.1-04, WS-5.5.1-06, WS-7.1.5-01, WS-7.1.6-01, WS-7.4-01
+// covers WS-5.5.1-01, WS-5.5.1-02, WS-5.5.1-04, WS-5.5.1-06, WS-7.1.5-01, WS-7.1.6-01, WS-7.4-01, WB-25,
+// WB-27
 #[test]
 fn close_payloads_end_the_connection_as_in_the_table() {
     for vector in vectors::close::load().payloads {
