@@ -3,6 +3,7 @@
 //! A rule is a function from a [`Tree`] to findings. `xtask/fixtures/tidy/` holds a tree that every
 //! rule accepts, and for each rule the files that make it object.
 
+mod compliance;
 mod edges;
 mod invariants;
 mod shape;
@@ -10,6 +11,7 @@ mod source;
 mod tree;
 
 use std::fmt;
+use std::fs;
 
 use crate::Result;
 use crate::args::Args;
@@ -32,8 +34,12 @@ Checks, without building anything:
   features     each feature has a comment, and none is implied by an optional dependency
   leftovers    no unfinished or switched-off work
   links        relative links in *.md lead to files
+  compliance   each requirement in docs/compliance/ has a test that names it or a reason, what tests
+               cover is listed there, and tests named there exist
 
-Then prints the size of each crate, tests left out.
+Then prints what the compliance pages hold and the size of each crate, tests left out.
+
+  --write      first writes the tests that cover a requirement into docs/compliance/
 ";
 
 /// What a rule objects to.
@@ -57,17 +63,31 @@ const RULES: &[(&str, Rule)] = &[
     ("features", shape::features),
     ("leftovers", shape::leftovers),
     ("links", shape::links),
+    ("compliance", compliance::compliance),
 ];
 
-pub(crate) fn run(args: Args) -> Result<()> {
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let write = args.flag("--write");
     args.finish()?;
     let workspace = Workspace::here()?;
+    if write {
+        self::write(&workspace)?;
+    }
     let mut steps = Steps::new(&workspace.target)?;
     steps.run("tidy", |step| check(step, &workspace))?;
     steps.finish()
 }
 
-/// Applies every rule and prints the size of each crate.
+/// Writes the generated column of the compliance pages.
+fn write(workspace: &Workspace) -> Result<()> {
+    let tree = Tree::read(workspace)?;
+    for (page, text) in compliance::rewritten(&tree) {
+        fs::write(workspace.root.join(page), text)?;
+    }
+    Ok(())
+}
+
+/// Applies every rule and prints what the compliance pages hold and the size of each crate.
 pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     let tree = Tree::read(workspace)?;
     let mut count = 0;
@@ -80,7 +100,10 @@ pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     if count > 0 {
         return Err(format!("{count} findings").into());
     }
-    for line in shape::sizes(&tree) {
+    for line in compliance::summary(&tree)
+        .into_iter()
+        .chain(shape::sizes(&tree))
+    {
         step.say(&line)?;
     }
     Ok(format!("{} rules", RULES.len()))

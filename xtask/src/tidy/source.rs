@@ -21,6 +21,14 @@ pub(super) struct Product {
     pub(super) strings: String,
 }
 
+/// A function that the test harness runs.
+#[derive(Debug, PartialEq)]
+pub(super) struct Test {
+    pub(super) name: String,
+    /// From its first attribute to the end of its body, in bytes.
+    pub(super) range: Range<usize>,
+}
+
 /// A path like `std::net::TcpStream`, as it reads once imports are resolved.
 #[derive(Debug, PartialEq)]
 pub(super) struct Named {
@@ -47,6 +55,40 @@ impl Source {
     /// Names of the modules that this file declares behind `#[cfg(test)]`.
     pub(super) fn test_modules(&self) -> &[String] {
         &self.test_modules
+    }
+
+    /// The functions with an attribute `test`, such as `#[test]` or `#[tokio::test]`, in their order.
+    pub(super) fn tests(&self) -> Vec<Test> {
+        let tokens = tokens(&self.code);
+        let mut tests = Vec::new();
+        let mut at = 0;
+        while let Some(token) = tokens.get(at) {
+            if token.text != "#" {
+                at += 1;
+                continue;
+            }
+            let start = token.start;
+            let mut is_test = false;
+            while tokens.get(at).is_some_and(|token| token.text == "#") {
+                is_test |= attribute(&tokens[at..]) == Some("test");
+                at = behind_bracket(&tokens, at + 1);
+            }
+            let item = tokens[at..].iter().take_while(|token| token.is_word());
+            let mut item = item.skip_while(|token| token.text != "fn");
+            let Some(name) = item.nth(1).filter(|_| is_test) else {
+                continue;
+            };
+            while tokens.get(at).is_some_and(|token| token.text != "{") {
+                at += 1;
+            }
+            at = behind_bracket(&tokens, at);
+            let body = &tokens[at.saturating_sub(1)];
+            tests.push(Test {
+                name: name.text.to_owned(),
+                range: start..body.start + body.text.len(),
+            });
+        }
+        tests
     }
 
     /// Every path in the code outside tests: imports, and uses with their first segment resolved
@@ -261,6 +303,13 @@ fn blank(text: &str) -> String {
         .collect()
 }
 
+/// The last name in the path of the attribute that stands here.
+fn attribute<'a>(tokens: &[Token<'a>]) -> Option<&'a str> {
+    let path = tokens.get(2..)?.iter();
+    let path = path.take_while(|token| token.is_word() || token.text == "::");
+    path.last().map(|name| name.text)
+}
+
 /// Whether `#[cfg(test)]` or `#[cfg(all(test, …))]` stands here.
 fn is_test_attribute(tokens: &[Token<'_>]) -> bool {
     let texts: Vec<_> = tokens.iter().take(7).map(|token| token.text).collect();
@@ -418,6 +467,30 @@ r#"l " m"# n b'o' 'p' '\'' q: &'r s
             names
         );
         assert_eq!(source.test_modules(), ["b", "d"]);
+    }
+
+    #[test]
+    fn tests_are_functions_with_an_attribute_of_that_name() {
+        let text = "#[cfg(test)]\nmod tests {\n    #[test]\n    #[should_panic = \"}\"]\n    fn a() { {} }\n\
+            #[allow(x)] #[tokio::test(start_paused = true)] async fn b() -> R<()> { c() }\n\
+            #[inline] fn d() {}\n#[test] fn $name() {}\n}\n";
+        let tests = Source::new(text).tests();
+        let found: Vec<_> = tests
+            .iter()
+            .map(|test| (test.name.as_str(), &text[test.range.clone()]))
+            .collect();
+        let [(a, first), (b, second)] = found[..] else {
+            panic!("{found:?}");
+        };
+        assert_eq!((a, b), ("a", "b"));
+        assert!(
+            first.starts_with("#[test]") && first.ends_with("{ {} }"),
+            "{first}"
+        );
+        assert!(
+            second.starts_with("#[allow(x)]") && second.ends_with("c() }"),
+            "{second}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::Tree;
-use super::{Finding, RULES};
+use super::{Finding, RULES, compliance};
 use crate::workspace::Workspace;
 
 /// A tree in a directory of its own, gone with this value.
@@ -91,4 +91,40 @@ fn each_rule_objects_to_its_fixture_and_no_other_rule_does() {
         findings.sort();
         assert_eq!(findings, expected, "{}", rule);
     }
+}
+
+#[test]
+fn what_tidy_writes_into_the_ledger_it_accepts() {
+    let scratch = Scratch::new("rewritten");
+    let good = scratch.0.join("docs/compliance/rfc.md");
+    let expected = fs::read_to_string(&good).unwrap();
+    let emptied: Vec<_> = expected
+        .lines()
+        .map(|line| match line.split_once("`testing/") {
+            Some((before, behind)) => {
+                let (_, remark) = behind.split_once('|').unwrap();
+                format!("{before}`some/old.rs`: `test` |{remark}")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    fs::write(&good, emptied.join("\n") + "\n").unwrap();
+    assert_eq!(scratch.findings()[0].1.len(), 3);
+
+    let workspace = Workspace::at(&scratch.0).unwrap();
+    let tree = Tree::read(&workspace).unwrap();
+    let pages = compliance::rewritten(&tree);
+    assert_eq!(pages, [("docs/compliance/rfc.md", expected)]);
+}
+
+#[test]
+fn tests_and_reasons_are_counted() {
+    let scratch = Scratch::new("counted");
+    let workspace = Workspace::at(&scratch.0).unwrap();
+    let tree = Tree::read(&workspace).unwrap();
+    let expected = [
+        "docs/compliance/hardening.md: 2 rows, 1 with tests, 0 by construction, 0 not ours, 1 planned, 0 no test yet",
+        "docs/compliance/rfc.md: 7 rows, 3 with tests, 1 by construction, 1 not ours, 1 planned, 1 no test yet",
+    ];
+    assert_eq!(compliance::summary(&tree), expected);
 }
