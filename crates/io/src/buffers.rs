@@ -15,7 +15,7 @@ pub(crate) struct Block {
 impl Block {
     /// An empty block of [`BLOCK`] bytes from this thread's pool.
     pub(crate) fn take() -> Self {
-        let pooled = POOL.with_borrow_mut(|pool| pool.blocks.pop());
+        let pooled = pooled(|pool| pool.blocks.pop()).flatten();
         Self {
             bytes: pooled.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice()),
             used: 0,
@@ -36,7 +36,7 @@ impl Block {
     /// Gives the memory back to this thread's pool.
     pub(crate) fn give_back(self) {
         if self.bytes.len() == BLOCK {
-            POOL.with_borrow_mut(|pool| {
+            pooled(|pool| {
                 if pool.blocks.len() < KEPT {
                     pool.blocks.push(self.bytes);
                 }
@@ -89,19 +89,24 @@ impl Block {
 
 /// An empty buffer for output from this thread's pool.
 pub(crate) fn take_output() -> Vec<u8> {
-    let pooled = POOL.with_borrow_mut(|pool| pool.outputs.pop());
+    let pooled = pooled(|pool| pool.outputs.pop()).flatten();
     pooled.unwrap_or_else(|| Vec::with_capacity(BLOCK))
 }
 
 /// Gives a buffer for output back to this thread's pool, unless it has grown.
 pub(crate) fn give_back_output(buffer: Vec<u8>) {
     if buffer.capacity() == BLOCK {
-        POOL.with_borrow_mut(|pool| {
+        pooled(|pool| {
             if pool.outputs.len() < KEPT {
                 pool.outputs.push(buffer);
             }
         });
     }
+}
+
+/// Uses this thread's pool; `None` if it is gone, because the thread is ending.
+fn pooled<R>(use_it: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+    POOL.try_with(|pool| use_it(&mut pool.borrow_mut())).ok()
 }
 
 #[derive(Default)]

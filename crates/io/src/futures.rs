@@ -59,7 +59,11 @@ impl<T: Transport, M: Into<Message>> Sink<M> for Sender<T> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.start_close(CloseCode::NORMAL.into());
-        Self::poll_flush(&self, cx)
+        match ready!(Self::poll_flush(&self, cx)) {
+            // Over already: what there was to close is closed.
+            Err(Error::Closed) => Poll::Ready(Ok(())),
+            closed => Poll::Ready(closed),
+        }
     }
 }
 

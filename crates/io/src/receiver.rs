@@ -54,6 +54,7 @@ struct Armed<T> {
 #[derive(Default)]
 struct Run {
     events: u32,
+    reads: u32,
     bytes: usize,
 }
 
@@ -96,6 +97,7 @@ impl<T: Transport> Receiver<T> {
         inbound: Inbound,
         deadlines: Deadlines,
         block: Option<Block>,
+        error: Option<Error>,
     ) -> Self {
         Self {
             reader: Some(reader),
@@ -104,7 +106,7 @@ impl<T: Transport> Receiver<T> {
             deadlines,
             timer: None,
             block,
-            error: None,
+            error,
             over: None,
             run: Run::default(),
             lent: None,
@@ -169,7 +171,7 @@ impl<T: Transport> Receiver<T> {
     /// Cancel safe: if another branch wins, no event was taken.
     pub async fn recv_event(&mut self) -> Result<Option<Event>, Error> {
         poll_fn(|cx| {
-            self.poll_next(cx, |event, _| match event {
+            self.poll_owned(cx, |event| match event {
                 EventRef::Message(message) => Some(Event::Message(message.to_owned())),
                 EventRef::Assembled(message) => Some(Event::Message(message)),
                 EventRef::Ping(payload) => Some(Event::Ping(Bytes::copy_from_slice(payload))),
@@ -195,7 +197,7 @@ impl<T: Transport> Receiver<T> {
     pub async fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         poll_fn(|cx| {
             self.chunked = true;
-            let chunk = self.poll_next(cx, |event, _| match event {
+            let chunk = self.poll_owned(cx, |event| match event {
                 EventRef::Chunk(chunk) => Some(Chunk {
                     kind: chunk.kind,
                     payload: Bytes::copy_from_slice(chunk.payload),
@@ -233,7 +235,7 @@ impl<T: Transport> Receiver<T> {
             None => BytesMut::new(),
         };
         let reader = self.reader.take()?;
-        let (writer, outbound) = self.shared.lock().take()?;
+        let (writer, outbound, unflushed) = self.shared.lock().take()?;
         // What is left has nothing to offer the transport.
         self.over = Some(
             self.deadlines
@@ -249,6 +251,8 @@ impl<T: Transport> Receiver<T> {
             deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(Role::Server, &spent)),
             write_deadline: self.shared.write_deadline,
             subprotocol,
+            unflushed,
+            error: self.error.take(),
         })
     }
 
@@ -256,12 +260,21 @@ impl<T: Transport> Receiver<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        let received = self.poll_next(cx, |event, _| match event {
+        self.poll_owned(cx, |event| match event {
             EventRef::Message(message) => Some(message.to_owned()),
             EventRef::Assembled(message) => Some(message),
             // A message that was begun in chunks and is not finished in chunks is passed over.
             _ => None,
-        });
+        })
+    }
+
+    /// Receives until `take` takes an event, of which it keeps nothing borrowed.
+    fn poll_owned<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(EventRef<'_>) -> Option<R>,
+    ) -> Poll<Result<Option<R>, Error>> {
+        let received = self.poll_next(cx, |event, _| take(event));
         if received.is_ready() {
             self.give_back_block();
         }
@@ -365,6 +378,7 @@ impl<T: Transport> Receiver<T> {
                 }
             };
             let Some(event) = event else {
+                self.run.bytes += used;
                 self.give_back();
                 return None;
             };
@@ -395,9 +409,14 @@ impl<T: Transport> Receiver<T> {
             return Poll::Pending;
         };
         if let Some(buffer) = self.inbound.assembly() {
+            let (filled, room) = (buffer.len(), buffer.capacity());
             match ready!(reader.poll_read_buf(cx, buffer)) {
                 Ok(0) => self.inbound.handle_eof(),
+                Ok(count) if count > room - filled || buffer.len() != filled + count => {
+                    self.read_failed(overclaimed());
+                }
                 Ok(count) => {
+                    self.run.reads += 1;
                     self.run.bytes += count;
                     match self.inbound.handle_assembly() {
                         Ok(Some(event)) => {
@@ -421,10 +440,10 @@ impl<T: Transport> Receiver<T> {
             Poll::Ready(Ok(count)) => {
                 if count > block.space().len() {
                     block.give_back();
-                    let error = std::io::Error::other("transport read more than there was room");
-                    self.read_failed(error);
+                    self.read_failed(overclaimed());
                     return Poll::Ready(None);
                 }
+                self.run.reads += 1;
                 block.fill(count);
                 self.block = Some(block);
             }
@@ -448,12 +467,14 @@ impl<T: Transport> Receiver<T> {
     ) -> Poll<Progress<R>> {
         self.shared.set_driver(cx.waker());
         let mut out = self.shared.lock();
-        let driven = out.poll_drive(cx);
-        if let Some(error) = out.take_error()
-            && self.error.is_none()
+        let driven = out.poll_drive_receiving(cx);
+        if let Some(cause) = out.take_cause()
             && self.inbound.is_open()
         {
-            self.error = Some(error.into());
+            if let Error::Timeout(_) = cause {
+                self.deadlines.give_up(EndedBy::Deadline);
+            }
+            self.error.get_or_insert(cause);
         }
         if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
             return Poll::Ready(Progress::Moved);
@@ -550,10 +571,13 @@ impl<T: Transport> Receiver<T> {
         self.reader = None;
         self.timer = None;
         self.give_back();
-        let orderly = ended.clean || self.inbound.is_peer_closed();
+        // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
+        let orderly = self.inbound.is_peer_closed();
         self.over = Some(ended);
         match self.error.take() {
-            Some(Error::Timeout(Timeout::Close { .. })) if orderly => Ok(None),
+            Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
+                Ok(None)
+            }
             Some(error) => Err(error),
             None if orderly => Ok(None),
             None => Err(lost),
@@ -591,8 +615,13 @@ impl Run {
     /// Enough for one turn: others want to run.
     #[inline]
     const fn is_long(&self) -> bool {
-        self.events >= 256 || self.bytes >= 256 * 1024
+        self.events >= 256 || self.reads >= 256 || self.bytes >= 256 * 1024
     }
+}
+
+#[cold]
+fn overclaimed() -> std::io::Error {
+    std::io::Error::other("transport read more than there was room")
 }
 
 /// Queues the Close that names the violation, and keeps the error until that is out.

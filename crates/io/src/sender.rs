@@ -130,11 +130,15 @@ impl<T: Transport> Sender<T> {
     /// sent any more.
     pub fn queue(&self, message: impl Into<Message>) -> Result<(), QueueError> {
         let mut out = self.shared.lock();
-        if out.check().is_err() {
+        if out.is_over() {
+            // Why is for somebody who can be told.
             return Err(QueueError::Send(SendError::Closed));
         }
         out.lend_buffer();
         let queued = out.queue(message.into());
+        if let Err(QueueError::Send(SendError::Extension(_))) = queued {
+            out.wake_all();
+        }
         if !self.promise(&mut out) {
             // What is left is the receiver's to write; the transport wakes it.
             let _ = out.poll_drive(&mut Context::from_waker(std::task::Waker::noop()));
@@ -238,7 +242,13 @@ impl<T: Transport> Sender<T> {
                 out.check()?;
             }
             out.lend_buffer();
-            queue(&mut out)?;
+            if let Err(error) = queue(&mut out) {
+                if matches!(error, SendError::Extension(_)) {
+                    // A Close is queued, which is the receiver's to see to.
+                    out.wake_all();
+                }
+                return Poll::Ready(Err(error.into()));
+            }
             if out.is_over_soft_mark() {
                 // The room is used up: not waiting here, the next one does.
                 let _ = out.poll_drive(cx);
@@ -306,8 +316,11 @@ impl<T: Transport> Sender<T> {
         let mut out = self.shared.lock();
         out.check()?;
         out.lend_buffer();
-        out.send(message)?;
-        Ok(())
+        let sent = out.send(message);
+        if let Err(SendError::Extension(_)) = sent {
+            out.wake_all();
+        }
+        Ok(sent?)
     }
 
     #[cfg(feature = "futures")]
@@ -362,9 +375,8 @@ impl<T: Timer> Patience<T> {
             return Poll::Pending;
         }
         let timeout = Timeout::Write { after };
-        out.fail(std::io::Error::new(std::io::ErrorKind::TimedOut, timeout));
-        out.take_error();
-        Poll::Ready(Err(Error::Timeout(timeout)))
+        out.fail(timeout.into());
+        Poll::Ready(out.check())
     }
 }
 

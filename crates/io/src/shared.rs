@@ -29,10 +29,14 @@ pub(crate) struct Out<W> {
     pub(crate) outbound: Outbound,
     /// The transport may hold written bytes back.
     unflushed: bool,
+    /// The transport took no more, and the receiver knows.
+    stuck: bool,
     /// The scope that has promised to write.
     listed: ScopeId,
     /// Why writing failed, until somebody is told.
-    error: Option<io::Error>,
+    error: Option<Error>,
+    /// The same for the receiver, whoever was told.
+    cause: Option<Error>,
     vectored: bool,
 }
 
@@ -43,7 +47,12 @@ pub(crate) struct Locked<'a, W: PollWrite> {
 }
 
 impl<W: PollWrite> Shared<W> {
-    pub(crate) fn new(writer: W, mut outbound: Outbound, write: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        writer: W,
+        mut outbound: Outbound,
+        unflushed: bool,
+        write: Option<Duration>,
+    ) -> Self {
         let vectored = writer.is_write_vectored();
         outbound.transmit().set_vectored(vectored);
         let waiters = Arc::new(Waiters::default());
@@ -55,9 +64,11 @@ impl<W: PollWrite> Shared<W> {
             out: Mutex::new(Out {
                 writer: Some(writer),
                 outbound,
-                unflushed: false,
+                unflushed,
+                stuck: false,
                 listed: 0,
                 error: None,
+                cause: None,
                 vectored,
             }),
         };
@@ -98,9 +109,21 @@ impl<W: PollWrite> Locked<'_, W> {
 
     /// Writes until everything is written and flushed, or the transport takes no more.
     ///
-    /// A failure is kept for whoever asks next; the answer is ready then as well.
+    /// A failure is kept for whoever asks next; the answer is ready then as well. When the transport takes
+    /// no more the receiver is woken: it is the one who stays.
     pub(crate) fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let knew = self.out.stuck;
+        let driven = self.poll_drive_receiving(cx);
+        if self.out.stuck && !knew {
+            self.shared.waiters.wake_driver();
+        }
+        driven
+    }
+
+    /// As [`poll_drive`](Self::poll_drive), for the receiver itself.
+    pub(crate) fn poll_drive_receiving(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let before = self.out.outbound.transmit().written();
+        let lived = self.out.writer.is_some();
         let mut inner = Context::from_waker(&self.shared.waker);
         let mut driven = self.out.drive(&mut inner);
         if driven.is_pending() {
@@ -109,7 +132,10 @@ impl<W: PollWrite> Locked<'_, W> {
             self.shared.waiters.add(cx.waker());
             driven = self.out.drive(&mut inner);
         }
-        if self.out.outbound.transmit().written() != before || driven.is_ready() {
+        self.out.stuck = driven.is_pending();
+        if lived && self.out.writer.is_none() {
+            self.shared.waiters.wake_all();
+        } else if self.out.outbound.transmit().written() != before || driven.is_ready() {
             self.shared
                 .waiters
                 .progress(cx.waker(), driven.is_pending());
@@ -124,7 +150,7 @@ impl<W: PollWrite> Locked<'_, W> {
         match &mut self.out.writer {
             Some(writer) => match writer.poll_shutdown(&mut inner) {
                 Poll::Ready(Err(error)) => {
-                    self.out.fail(error);
+                    self.out.fail(error.into());
                     Poll::Ready(())
                 }
                 Poll::Ready(Ok(())) => Poll::Ready(()),
@@ -135,12 +161,13 @@ impl<W: PollWrite> Locked<'_, W> {
     }
 
     /// Takes the writing side away; senders find the connection closed.
-    pub(crate) fn take(&mut self) -> Option<(W, Outbound)> {
+    pub(crate) fn take(&mut self) -> Option<(W, Outbound, bool)> {
         let writer = self.out.writer.take()?;
+        let unflushed = std::mem::take(&mut self.out.unflushed);
         let config = Config::new(self.out.outbound.role());
         let outbound = std::mem::replace(&mut self.out.outbound, Outbound::server(&config, None));
         self.end();
-        Some((writer, outbound))
+        Some((writer, outbound, unflushed))
     }
 
     /// Ends the writing side: what waits is dropped, senders are told.
@@ -159,17 +186,23 @@ impl<W: PollWrite> Locked<'_, W> {
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         if let Some(error) = self.out.error.take() {
-            return Err(Error::Transport(error));
+            return Err(error);
         }
-        if self.out.writer.is_none() {
+        if self.is_over() {
             return Err(Error::Closed);
         }
         Ok(())
     }
 
-    /// The failure of a write that nobody was told yet.
-    pub(crate) fn take_error(&mut self) -> Option<io::Error> {
-        self.out.error.take()
+    /// True once the transport takes nothing more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.out.writer.is_none()
+    }
+
+    /// Why writing failed, for the receiver: once, and senders find the connection closed then.
+    pub(crate) fn take_cause(&mut self) -> Option<Error> {
+        self.out.error = None;
+        self.out.cause.take()
     }
 
     pub(crate) fn status(&self) -> OutboundStatus {
@@ -186,7 +219,10 @@ impl<W: PollWrite> Locked<'_, W> {
     /// True if output up to `mark` was handed to the transport.
     #[inline]
     pub(crate) fn is_written(&mut self, mark: u64) -> bool {
-        self.out.outbound.transmit().written() >= mark && !self.out.unflushed
+        let out = &mut *self.out;
+        let transmit = out.outbound.transmit();
+        // What waits behind it pushes it on, and may never come to an end.
+        transmit.written() >= mark && (!out.unflushed || !transmit.is_empty())
     }
 
     /// Has a scope promised to write after this poll? It is asked to, if there is one.
@@ -196,7 +232,7 @@ impl<W: PollWrite> Locked<'_, W> {
         self.out.listed != 0
     }
 
-    pub(crate) fn fail(&mut self, error: io::Error) {
+    pub(crate) fn fail(&mut self, error: Error) {
         self.out.fail(error);
         self.shared.waiters.wake_all();
     }
@@ -207,7 +243,7 @@ impl<W: PollWrite> Out<W> {
         match self.write(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(error)) => {
-                self.fail(error);
+                self.fail(error.into());
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,
@@ -263,11 +299,24 @@ impl<W: PollWrite> Out<W> {
         Poll::Ready(Ok(()))
     }
 
-    fn fail(&mut self, error: io::Error) {
+    fn fail(&mut self, error: Error) {
         self.writer = None;
         self.unflushed = false;
         self.outbound.abandon();
+        self.cause = match &error {
+            Error::Transport(error) => Some(Error::Transport(copy(error))),
+            Error::Timeout(timeout) => Some(Error::Timeout(*timeout)),
+            _ => None,
+        };
         self.error = Some(error);
+    }
+}
+
+/// What can be told of a failure a second time.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 
@@ -275,11 +324,15 @@ impl<W: PollWrite> Out<W> {
 impl<W: PollWrite> Drop for Locked<'_, W> {
     #[inline]
     fn drop(&mut self) {
+        // Lent for something that was not queued after all.
+        if let Some(buffer) = self.out.outbound.transmit().take_buffer() {
+            buffers::give_back_output(buffer);
+        }
         let out = &self.out;
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
             || out.unflushed
-            || out.error.is_some();
+            || out.cause.is_some();
         self.shared.busy.store(busy, Ordering::Release);
     }
 }
@@ -365,6 +418,13 @@ impl Waiters {
         }
         others.retain(|waker| !waker.will_wake(mover));
         others.into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_driver(&self) {
+        let driver = self.list().driver.clone();
+        if let Some(waker) = driver {
+            waker.wake();
+        }
     }
 
     fn wake_all(&self) {

@@ -57,6 +57,10 @@ pub struct Parts<T: Transport> {
     pub write_deadline: Option<Duration>,
     /// The subprotocol that the handshake agreed on.
     pub subprotocol: Option<Token>,
+    /// The writer may hold written bytes back.
+    pub(crate) unflushed: bool,
+    /// Why the connection fails, which nobody was told yet.
+    pub(crate) error: Option<Error>,
 }
 
 impl<T: Transport> WebSocket<T> {
@@ -106,6 +110,8 @@ impl<T: Transport> WebSocket<T> {
             deadlines,
             write_deadline: config.write,
             subprotocol,
+            unflushed: false,
+            error: None,
         })
     }
 
@@ -114,6 +120,7 @@ impl<T: Transport> WebSocket<T> {
         let shared = Arc::new(Shared::new(
             parts.writer,
             parts.outbound,
+            parts.unflushed,
             parts.write_deadline,
         ));
         let block = (!parts.unread.is_empty()).then(|| Block::holding(parts.unread));
@@ -124,6 +131,7 @@ impl<T: Transport> WebSocket<T> {
                 parts.inbound,
                 parts.deadlines,
                 block,
+                parts.error,
             ),
             sender: Sender::new(shared),
             subprotocol: parts.subprotocol,
