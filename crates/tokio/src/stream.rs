@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::task::coop;
 
 use crate::Timer;
 
@@ -20,7 +21,11 @@ pub struct StreamReader(OwnedReadHalf);
 
 /// The writing half of a [`Stream`]. Dropping it ends the direction.
 #[derive(Debug)]
-pub struct StreamWriter(OwnedWriteHalf);
+pub struct StreamWriter {
+    half: OwnedWriteHalf,
+    /// Writes since the task's budget was spent.
+    beyond: u32,
+}
 
 /// Any stream with tokio's traits as a transport, such as a `UnixStream` or a pair in memory: give it to
 /// [`accept_on`](bowline_io::Acceptor::accept_on) or [`connect_on`](bowline_io::Connector::connect_on).
@@ -53,7 +58,11 @@ impl Transport for Stream {
 
     fn divide(self) -> (StreamReader, StreamWriter) {
         let (reader, writer) = self.0.into_split();
-        (StreamReader(reader), StreamWriter(writer))
+        let writer = StreamWriter {
+            half: writer,
+            beyond: 0,
+        };
+        (StreamReader(reader), writer)
     }
 }
 
@@ -86,15 +95,30 @@ impl PollRead for StreamReader {
     }
 }
 
+impl StreamWriter {
+    /// Tells whether to write although the budget of the running task is spent.
+    ///
+    /// Output that is to go at the end of a poll still goes then. But a task that only writes waits in the end, so that
+    /// others run.
+    fn goes_beyond_budget(&mut self) -> bool {
+        if coop::has_budget_remaining() || self.beyond == BEYOND {
+            self.beyond = 0;
+            return false;
+        }
+        self.beyond += 1;
+        true
+    }
+}
+
 impl PollWrite for StreamWriter {
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // Outside of the task's budget: at the end of a poll, where it may be spent, output is still to go.
-        match self.0.try_write(bytes) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Pin::new(&mut self.0).poll_write(cx, bytes)
+        if self.goes_beyond_budget() {
+            match self.half.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
             }
-            written => Poll::Ready(written),
         }
+        Pin::new(&mut self.half).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -102,12 +126,13 @@ impl PollWrite for StreamWriter {
         cx: &mut Context<'_>,
         runs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.0.try_write_vectored(runs) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Pin::new(&mut self.0).poll_write_vectored(cx, runs)
+        if self.goes_beyond_budget() {
+            match self.half.try_write_vectored(runs) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
             }
-            written => Poll::Ready(written),
         }
+        Pin::new(&mut self.half).poll_write_vectored(cx, runs)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -120,7 +145,7 @@ impl PollWrite for StreamWriter {
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
+        Pin::new(&mut self.half).poll_shutdown(cx)
     }
 }
 
@@ -172,4 +197,81 @@ fn read<R: AsyncRead + Unpin>(
     let mut buffer = ReadBuf::new(buffer);
     ready!(Pin::new(reader).poll_read(cx, &mut buffer))?;
     Poll::Ready(Ok(buffer.filled().len()))
+}
+
+/// Writes that a task may make in one poll after its budget is spent.
+const BEYOND: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use bowline_io::Runtime as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::Tokio;
+
+    async fn connected() -> (Stream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Tokio::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        (client, listener.accept().await.unwrap().0.into())
+    }
+
+    /// Uses up what the running task may do in this poll.
+    fn spend_budget(cx: &mut Context<'_>) {
+        while let Poll::Ready(spent) = coop::poll_proceed(cx) {
+            spent.made_progress();
+        }
+    }
+
+    #[tokio::test]
+    async fn both_ends_write_without_delay() {
+        let (client, server) = connected().await;
+        assert!(client.0.nodelay().unwrap());
+        assert!(server.0.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn output_goes_out_at_the_end_of_a_spent_poll() {
+        let (client, server) = connected().await;
+        let (_reader, mut writer) = client.divide();
+        let written = poll_fn(|cx| {
+            spend_budget(cx);
+            Poll::Ready(writer.poll_write(cx, b"hello"))
+        });
+        assert!(matches!(written.await, Poll::Ready(Ok(5))));
+        let runs = [IoSlice::new(b"a"), IoSlice::new(b"b")];
+        let written = poll_fn(|cx| {
+            spend_budget(cx);
+            Poll::Ready(writer.poll_write_vectored(cx, &runs))
+        });
+        assert!(matches!(written.await, Poll::Ready(Ok(2))));
+        drop(server);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_only_writes_lets_others_run() {
+        let (client, _server) = connected().await;
+        let (_reader, mut writer) = client.divide();
+        for vectored in [false, true] {
+            let pending = poll_fn(|cx| {
+                // The kernel takes so little without waiting.
+                for _ in 0..10_000 {
+                    let written = if vectored {
+                        writer.poll_write_vectored(cx, &[IoSlice::new(b"x")])
+                    } else {
+                        writer.poll_write(cx, b"x")
+                    };
+                    if written.is_pending() {
+                        return Poll::Ready(true);
+                    }
+                }
+                Poll::Ready(false)
+            });
+            assert!(pending.await, "vectored: {vectored}");
+        }
+    }
 }

@@ -1,8 +1,9 @@
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use tokio::task::coop;
 use tokio::time::{self, Sleep};
 
 /// tokio's timer. Where tokio's clock is paused, so are the deadlines of connections.
@@ -27,6 +28,36 @@ impl Future for Timer {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.as_mut().poll(cx)
+        // A deadline holds in a task that is kept busy by a peer, too.
+        pin!(coop::unconstrained(self.0.as_mut())).poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use bowline_io::Timer as _;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_passes_in_a_spent_poll_too() {
+        let second = Duration::from_secs(1);
+        let mut timer = Timer::at(Timer::now() + second);
+        assert!(
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut timer).poll(cx)))
+                .await
+                .is_pending()
+        );
+        time::advance(2 * second).await;
+        let passed = poll_fn(|cx| {
+            while let Poll::Ready(spent) = coop::poll_proceed(cx) {
+                spent.made_progress();
+            }
+            Poll::Ready(Pin::new(&mut timer).poll(cx))
+        });
+        assert!(passed.await.is_ready());
     }
 }
