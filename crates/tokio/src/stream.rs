@@ -98,15 +98,15 @@ impl PollRead for StreamReader {
 impl StreamWriter {
     /// Tells whether to write although the budget of the running task is spent.
     ///
-    /// Output that is to go at the end of a poll still goes then. But a task that only writes waits in the end, so that
-    /// others run.
+    /// Output that is to go at the end of a poll still goes then. But a task that only writes is refused in the end, so
+    /// that it waits and others run.
     fn goes_beyond_budget(&mut self) -> bool {
-        if coop::has_budget_remaining() || self.beyond == BEYOND {
+        if coop::has_budget_remaining() {
             self.beyond = 0;
             return false;
         }
-        self.beyond += 1;
-        true
+        self.beyond = (self.beyond + 1) % (BEYOND + REFUSALS);
+        (1..=BEYOND).contains(&self.beyond)
     }
 }
 
@@ -201,6 +201,9 @@ fn read<R: AsyncRead + Unpin>(
 
 /// Writes that a task may make in one poll after its budget is spent.
 const BEYOND: u32 = 16;
+
+/// How often it is refused then: whoever is refused asks once more before it waits.
+const REFUSALS: u32 = 2;
 
 #[cfg(test)]
 mod tests {
