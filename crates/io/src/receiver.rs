@@ -563,7 +563,7 @@ impl<T: Transport> Receiver<T> {
     fn finish<R>(&mut self) -> Result<Option<R>, Error> {
         let mut out = self.shared.lock();
         let ended = self.deadlines.ended(&self.inbound, out.status());
-        out.end();
+        out.finish();
         drop(out);
         let lost = Error::Lost {
             pinged: self.deadlines.unanswered(T::Timer::now()),

@@ -199,10 +199,16 @@ impl<W: PollWrite> Locked<'_, W> {
         self.out.writer.is_none()
     }
 
-    /// Why writing failed, for the receiver: once, and senders find the connection closed then.
+    /// Why writing failed, for the receiver, once. A sender who asks is told too, until the
+    /// [end](Self::finish).
     pub(crate) fn take_cause(&mut self) -> Option<Error> {
-        self.out.error = None;
         self.out.cause.take()
+    }
+
+    /// Ends the writing side after the receiver has said how: senders find the connection closed.
+    pub(crate) fn finish(&mut self) {
+        self.out.error = None;
+        self.end();
     }
 
     pub(crate) fn status(&self) -> OutboundStatus {

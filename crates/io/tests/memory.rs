@@ -1,0 +1,330 @@
+//! What connections cost in memory, by a counting allocator.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bowline_io::{Config, Message, PollRead, PollWrite, Role, Transport, WebSocket};
+use bowline_testing::alloc::CountingAllocator;
+use bowline_testing::payload;
+use bytes::BytesMut;
+
+use common::{BINARY, FIN, Fake, PING, TEXT, advance, complete, frame, poll_once};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
+
+/// A transport without memory of its own: all of a thread read the same input, and what they write is counted.
+struct Lean;
+
+impl Transport for Lean {
+    type Reader = Self;
+    type Writer = Self;
+    type Timer = Fake;
+
+    fn divide(self) -> (Self, Self) {
+        (Self, Self)
+    }
+}
+
+impl PollRead for Lean {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        INPUT.with_borrow_mut(|input| {
+            let (bytes, used) = input;
+            let count = buffer.len().min(bytes.len() - *used);
+            if count == 0 {
+                return Poll::Pending;
+            }
+            buffer[..count].copy_from_slice(&bytes[*used..*used + count]);
+            *used += count;
+            Poll::Ready(Ok(count))
+        })
+    }
+}
+
+impl PollWrite for Lean {
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        WRITTEN.set(WRITTEN.get() + bytes.len());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+thread_local! {
+    static INPUT: RefCell<(Vec<u8>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    static WRITTEN: Cell<usize> = const { Cell::new(0) };
+}
+
+fn socket() -> WebSocket<Lean> {
+    let config = Config::new(Role::Server);
+    WebSocket::new(Role::Server, Lean, &config, None, BytesMut::new())
+}
+
+fn input(bytes: Vec<u8>) {
+    INPUT.set((bytes, 0));
+}
+
+/// The same input once more.
+fn again() {
+    INPUT.with_borrow_mut(|(_, used)| *used = 0);
+}
+
+/// Calls `take` until nothing is there; gives how often it took something.
+fn drain(mut take: impl FnMut() -> bool) -> usize {
+    let mut taken = 0;
+    // The first time it may only have let others run.
+    while take() || take() {
+        taken += 1;
+    }
+    taken
+}
+
+/// Receives until nothing is there, and answers with what came.
+fn echo_all(socket: &mut WebSocket<Lean>) -> usize {
+    drain(|| {
+        let received = poll_once(pin!(socket.recv()));
+        let Poll::Ready(message) = received else {
+            return false;
+        };
+        let message = message.unwrap().unwrap();
+        poll_once(pin!(socket.send(message))).is_ready()
+    })
+}
+
+#[test]
+fn an_idle_connection_owns_no_buffer_whatever_has_passed_through_it() {
+    let everything = [
+        frame(Role::Server, TEXT | FIN, "hello"),
+        frame(Role::Server, PING, "are you there"),
+        frame(Role::Server, BINARY, vec![1; 9_000]),
+        frame(Role::Server, PING, ""),
+        frame(Role::Server, FIN, vec![2; 200_000]),
+    ]
+    .concat();
+    input(everything);
+    // The thread's own buffers.
+    let mut warm = socket();
+    assert_eq!(echo_all(&mut warm), 2);
+    const CONNECTIONS: usize = 500;
+    let (sockets, used) = ALLOCATOR.measure(|| {
+        let mut sockets = Vec::with_capacity(CONNECTIONS);
+        for _ in 0..CONNECTIONS {
+            again();
+            let mut socket = socket();
+            assert_eq!(echo_all(&mut socket), 2);
+            sockets.push(socket);
+        }
+        sockets
+    });
+    let each = used.kept / CONNECTIONS as isize;
+    assert!(each <= 1536, "{each} bytes each");
+    drop(sockets);
+}
+
+#[test]
+fn a_program_that_waits_for_something_else_after_an_event_or_a_chunk_holds_no_buffer() {
+    input(frame(Role::Server, TEXT | FIN, "hello"));
+    let mut warm = socket();
+    assert_eq!(echo_all(&mut warm), 1);
+    const CONNECTIONS: usize = 100;
+    for chunks in [false, true] {
+        let (sockets, used) = ALLOCATOR.measure(|| {
+            let mut sockets = Vec::with_capacity(CONNECTIONS);
+            for _ in 0..CONNECTIONS {
+                again();
+                let mut socket = socket();
+                if chunks {
+                    complete(socket.recv_chunk()).unwrap().unwrap();
+                } else {
+                    complete(socket.recv_event()).unwrap().unwrap();
+                }
+                sockets.push(socket);
+            }
+            sockets
+        });
+        let each = used.kept / CONNECTIONS as isize;
+        assert!(each <= 1536, "{each} bytes each, {chunks}");
+        drop(sockets);
+    }
+}
+
+#[test]
+fn a_timer_that_comes_and_a_message_that_is_refused_leave_no_buffer() {
+    input(frame(Role::Server, TEXT | FIN, "hello"));
+    let mut sockets: Vec<_> = (0..100).map(|_| socket()).collect();
+    for socket in &mut sockets {
+        again();
+        assert_eq!(echo_all(socket), 1);
+    }
+    // Half a period, a message, and the other half: the timer comes, but there is no silence to break.
+    advance(Duration::from_secs(10));
+    for socket in &mut sockets {
+        again();
+        assert!(poll_once(pin!(socket.recv())).is_ready());
+        assert!(poll_once(pin!(socket.recv())).is_pending());
+    }
+    advance(Duration::from_secs(10));
+    WRITTEN.set(0);
+    let ((), used) = ALLOCATOR.measure(|| {
+        for socket in &mut sockets {
+            assert!(poll_once(pin!(socket.recv())).is_pending());
+            complete(socket.ping([0; 126])).unwrap_err();
+        }
+    });
+    assert_eq!(WRITTEN.get(), 0);
+    assert!(used.kept < 100 * 512, "{used:?}");
+}
+
+#[test]
+fn ten_thousand_half_frames_cost_what_was_sent() {
+    // Too short for a read of its own.
+    let half = frame(Role::Server, BINARY | FIN, vec![7; 10_000])[..108].to_vec();
+    input(half);
+    let mut warm = socket();
+    assert_eq!(echo_all(&mut warm), 0);
+    const CONNECTIONS: usize = 10_000;
+    let mut sockets = Vec::with_capacity(CONNECTIONS);
+    let ((), used) = ALLOCATOR.measure(|| {
+        for _ in 0..CONNECTIONS {
+            again();
+            let mut socket = socket();
+            assert_eq!(echo_all(&mut socket), 0);
+            sockets.push(socket);
+        }
+    });
+    let each = used.kept / CONNECTIONS as isize;
+    assert!(each <= 1536 + 2 * 100, "{each} bytes each");
+}
+
+#[test]
+fn the_beginning_of_a_large_message_costs_at_most_twice_what_was_sent_and_16_kib() {
+    for sent in [20, 1_000, 50_000, 300_000] {
+        let mut half = frame(Role::Server, BINARY | FIN, vec![7; 1_000_000]);
+        half.truncate(14 + sent);
+        input(half);
+        let mut warm = socket();
+        assert_eq!(echo_all(&mut warm), 0);
+        const CONNECTIONS: usize = 100;
+        let mut sockets = Vec::with_capacity(CONNECTIONS);
+        let ((), used) = ALLOCATOR.measure(|| {
+            for _ in 0..CONNECTIONS {
+                again();
+                let mut socket = socket();
+                assert_eq!(echo_all(&mut socket), 0);
+                sockets.push(socket);
+            }
+        });
+        let each = used.kept.unsigned_abs() / CONNECTIONS;
+        assert!(
+            each <= 1536 + 2 * sent + 16 * 1024,
+            "{sent} sent, {each} bytes each"
+        );
+    }
+}
+
+#[test]
+fn an_echo_of_borrowed_messages_allocates_nothing() {
+    let messages = [
+        frame(Role::Server, TEXT | FIN, "hello"),
+        frame(Role::Server, BINARY | FIN, ""),
+        frame(Role::Server, BINARY | FIN, [0; 1024]),
+        frame(Role::Server, PING, "?"),
+    ];
+    input(messages.concat().repeat(50));
+    let mut socket = socket();
+    let mut round = || {
+        again();
+        drain(|| match poll_once(pin!(socket.recv_ref())) {
+            Poll::Ready(lent) => {
+                let (message, sender) = lent.unwrap().unwrap();
+                assert!(poll_once(pin!(sender.send_ref(message))).is_ready());
+                true
+            }
+            Poll::Pending => false,
+        })
+    };
+    let warm = round();
+    let (messages, used) = ALLOCATOR.measure(&mut round);
+    assert_eq!((warm, messages), (150, 150));
+    // All of it lies in one read: a message that is cut by two would be put together.
+    assert_eq!((used.allocations, used.kept), (0, 0));
+}
+
+#[test]
+fn recv_allocates_once_per_small_message() {
+    input(frame(Role::Server, TEXT | FIN, "hello").repeat(1000));
+    let mut socket = socket();
+    let mut round = || {
+        again();
+        drain(|| match poll_once(pin!(socket.recv())) {
+            Poll::Ready(message) => !message.unwrap().unwrap().is_empty(),
+            Poll::Pending => false,
+        })
+    };
+    let warm = round();
+    let (messages, used) = ALLOCATOR.measure(&mut round);
+    assert_eq!((warm, messages), (1000, 1000));
+    assert_eq!((used.allocations, used.kept), (1000, 0));
+}
+
+#[test]
+fn a_small_message_that_is_kept_pins_its_own_bytes_only() {
+    let wire = frame(Role::Server, BINARY | FIN, [7; 16]);
+    input(wire.repeat(1000));
+    let mut socket = socket();
+    let mut kept: Vec<Message> = Vec::with_capacity(1000);
+    assert_eq!(echo_all(&mut socket), 1000);
+    again();
+    let ((), used) = ALLOCATOR.measure(|| {
+        while kept.len() < 1000 {
+            if let Poll::Ready(message) = poll_once(pin!(socket.recv())) {
+                kept.push(message.unwrap().unwrap());
+            }
+        }
+        assert!(poll_once(pin!(socket.recv())).is_pending());
+    });
+    let each = used.kept / 1000;
+    assert!(each <= 48, "{each} bytes each");
+}
+
+#[test]
+fn a_large_message_is_read_into_its_own_buffer_and_leaves_nothing() {
+    let payload = payload::seq(5_000_000);
+    input(frame(Role::Server, BINARY | FIN, &payload));
+    let mut socket = socket();
+    let (message, used) = ALLOCATOR.measure(|| {
+        loop {
+            if let Poll::Ready(message) = poll_once(pin!(socket.recv())) {
+                break message.unwrap().unwrap();
+            }
+        }
+    });
+    assert!(message.as_bytes() == payload);
+    // What it holds, and what it held while it grew, and the thread's block.
+    assert!(used.peak <= 3 * payload.len() + 200_000, "{used:?}");
+    let ((), used) = ALLOCATOR.measure(|| drop(message));
+    assert!(used.kept <= -5_000_000, "{used:?}");
+    let (pending, used) = ALLOCATOR.measure(|| poll_once(pin!(socket.recv())).is_pending());
+    assert!(pending);
+    assert!(used.kept < 1024, "{used:?}");
+}
+
+#[test]
+fn a_large_message_is_sent_without_a_copy() {
+    let socket = socket();
+    complete(socket.send("warm")).unwrap();
+    let message = Message::from(payload::seq(1_000_000));
+    let ((), used) = ALLOCATOR.measure(|| complete(socket.send(message)).unwrap());
+    assert!(used.peak < 32 * 1024, "{used:?}");
+}
