@@ -207,19 +207,11 @@ impl<R: Runtime> Acceptor<R> {
         let deadline = T::Timer::now() + self.timeout.min(FAR);
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ServerHandshake::new(Arc::clone(&self.server));
-        let head = until::<T::Timer, _>(deadline, async {
-            let mut buffer = [0; 1024];
-            loop {
-                let read = dialogue.read(&mut buffer).await?;
-                if read.is_empty() {
-                    return Err(Error::Incomplete);
-                }
-                if let Some(head) = handshake.handle(read) {
-                    return Ok(head);
-                }
-            }
-        })
-        .await;
+        let reading = dialogue.read(|read| match read {
+            [] => Some(None),
+            read => handshake.handle(read).map(Some),
+        });
+        let head = until::<T::Timer, _>(deadline, reading).await;
         let stage = Stage {
             dialogue,
             config: self.config.clone(),
@@ -227,15 +219,16 @@ impl<R: Runtime> Acceptor<R> {
             timeout: self.timeout,
         };
         match head {
-            Some(Ok(ServerHead::Upgrade(upgrade))) => {
+            Some(Ok(Some(ServerHead::Upgrade(upgrade)))) => {
                 Ok(Opening::Upgrade(Upgrading { upgrade, stage }))
             }
-            Some(Ok(ServerHead::Http(request))) => Ok(Opening::Http(Http {
+            Some(Ok(Some(ServerHead::Http(request)))) => Ok(Opening::Http(Http {
                 request: Box::new(request),
                 stage,
             })),
-            Some(Ok(ServerHead::Refused(refusal))) => Err(stage.refuse(refusal).await),
-            Some(Err(error)) => Err(error),
+            Some(Ok(Some(ServerHead::Refused(refusal)))) => Err(stage.refuse(refusal).await),
+            Some(Ok(None)) => Err(Error::Incomplete),
+            Some(Err(error)) => Err(error.into()),
             None => {
                 let error = stage.timed_out();
                 // A client that has said nothing asked for no answer.

@@ -272,25 +272,13 @@ impl<R: Runtime> Connector<R> {
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ClientHandshake::new(request, random::nonce());
-        let established = until::<T::Timer, _>(deadline, async {
+        let answered = until::<T::Timer, _>(deadline, async {
             dialogue.write(handshake.request()).await?;
-            let mut buffer = [0; 1024];
-            loop {
-                let read = match dialogue.read(&mut buffer).await {
-                    Ok([]) => return Err(self.ended(handshake.handle_eof())),
-                    Ok(read) => read,
-                    Err(failed) => {
-                        return Err(match handshake.handle_eof() {
-                            // What has come of a refusal says more than how the transport ended.
-                            refused @ ClientHandshakeError::Refused(_) => refused.into(),
-                            _ => failed.into(),
-                        });
-                    }
-                };
-                if let Some(established) = handshake.handle(read)? {
-                    return Ok(established);
-                }
-            }
+            let answered = dialogue.read(|read| match read {
+                [] => Some(Err(handshake.handle_eof())),
+                read => handshake.handle(read).transpose(),
+            });
+            answered.await
         })
         .await;
         let Established {
@@ -299,8 +287,16 @@ impl<R: Runtime> Connector<R> {
             extension,
             leftover,
             ..
-        } = match established {
-            Some(established) => established?,
+        } = match answered {
+            Some(Ok(Ok(established))) => established,
+            Some(Ok(Err(error))) => return Err(self.ended(error)),
+            Some(Err(failed)) => {
+                return Err(match handshake.handle_eof() {
+                    // What has come of a refusal says more than how the transport ended.
+                    refused @ ClientHandshakeError::Refused(_) => refused.into(),
+                    _ => failed.into(),
+                });
+            }
             // So does a refusal whose body is not complete in time.
             None => return Err(self.ended(handshake.handle_timeout())),
         };

@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 use std::io;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bowline_proto::Config;
@@ -20,12 +21,28 @@ impl<T: Transport> Dialogue<T> {
         Self { reader, writer }
     }
 
-    /// Reads what is there; empty at the end.
-    pub(crate) async fn read<'a>(&mut self, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
-        let count = poll_fn(|cx| self.reader.poll_read(cx, buffer)).await?;
-        buffer
-            .get(..count)
-            .ok_or_else(|| io::Error::other("transport read more than there was room"))
+    /// Gives `take` what comes, and nothing at the end, until it makes something of it. At the end it must.
+    pub(crate) async fn read<R>(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> Option<R>,
+    ) -> io::Result<R> {
+        poll_fn(|cx| {
+            // A future that waits keeps no buffer: there may be thousands.
+            let mut buffer = [0; 2048];
+            for _ in 0..READS {
+                let count = ready!(self.reader.poll_read(cx, &mut buffer))?;
+                let read = buffer
+                    .get(..count)
+                    .ok_or_else(|| io::Error::other("transport read more than there was room"))?;
+                if let Some(taken) = take(read) {
+                    return Poll::Ready(Ok(taken));
+                }
+            }
+            // Others want to run, and the deadline is to be kept.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await
     }
 
     /// Writes all of `bytes` and moves them towards the peer.
@@ -71,17 +88,17 @@ impl<T: Transport> Dialogue<T> {
     /// Ends the writing direction and throws away what comes, up to the end or to more than `limit` bytes.
     async fn drain(&mut self, limit: u64) -> io::Result<()> {
         poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
-        let mut buffer = [0; 1024];
         let mut drained = 0_u64;
-        while drained <= limit {
-            match self.read(&mut buffer).await? {
-                [] => break,
-                read => drained += read.len() as u64,
-            }
-        }
-        Ok(())
+        self.read(|read| {
+            drained += read.len() as u64;
+            (read.is_empty() || drained > limit).then_some(())
+        })
+        .await
     }
 }
+
+/// Reads in one turn.
+const READS: usize = 64;
 
 /// A deadline that is as good as none: far enough, and no overflow of any clock.
 pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -430,6 +430,20 @@ fn a_client_that_sends_for_ever_is_left_at_the_limit() {
 }
 
 #[test]
+fn draining_lets_others_run() {
+    let (transport, _) = Scripted::new([
+        Read::Bytes(REQUEST.replace("13", "7").into()),
+        Read::Endless,
+    ]);
+    let acceptor = acceptor().config(Config::new(Role::Server).max_drain(u64::MAX));
+    let mut accepting = pin!(acceptor.accept_on(transport));
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..3 {
+        assert!(accepting.as_mut().poll(&mut cx).is_pending());
+    }
+}
+
+#[test]
 fn what_happens_after_the_answer_does_not_hide_the_reason() {
     // A client that has what it wanted may well reset the connection.
     let reset = io::ErrorKind::ConnectionReset;
