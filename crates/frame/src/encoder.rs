@@ -20,7 +20,7 @@ use crate::{CloseFrame, FrameHeader, MaskKeys, MessageKind, OpCode, Role, Rsv, T
 /// encoder.message(MessageKind::Text, Rsv::NONE, Bytes::from_static(b"Hello"), &mut transmit);
 /// assert_eq!(transmit.chunk(), b"\x81\x05Hello");
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Encoder {
     keys: Option<MaskKeys>,
 }

@@ -102,7 +102,7 @@ impl fmt::Display for FrameError {
                 write!(f, "{opcode} frame inside a fragmented message")
             }
             Self::MessageTooBig { limit } => {
-                write!(f, "message of more than {limit} bytes (max_message)")
+                write!(f, "message of more than {limit} bytes")
             }
             Self::CloseTooShort => f.write_str("close frame of one byte"),
             Self::CloseCode { code } => write!(f, "close code {code} must not be on the wire"),

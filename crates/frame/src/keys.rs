@@ -5,8 +5,8 @@ use crate::Mask;
 /// A small pool of masking keys, filled from a source of randomness that the caller gives.
 ///
 /// Every key is four bytes fresh from the source and is used once (RFC 6455 §5.3, §10.3). Asking for
-/// 16 keys at a time keeps a system call off the path of most frames.
-#[derive(Clone)]
+/// 16 keys at a time keeps a system call off the path of most frames. It can't be cloned: two pools would
+/// give the same keys.
 pub struct MaskKeys {
     fill: fn(&mut [u8]),
     pool: [[u8; 4]; POOL],

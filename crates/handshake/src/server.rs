@@ -56,8 +56,8 @@ impl ServerHandshake {
 
     /// Takes any run of bytes from the peer, all of it.
     ///
-    /// `None`: more is needed. What can't become a request is refused with the byte that makes it certain. Bytes behind
-    /// the head are in the value returned. After a value was returned the handshake is over, further input is ignored.
+    /// `None`: more is needed. A line that breaks the grammar or a limit is refused with the byte that makes it certain; what
+    /// the lines say is judged when the head is complete. Bytes behind the head are in the value returned. After a value was returned the handshake is over, further input is ignored.
     pub fn handle(&mut self, input: &[u8]) -> Option<ServerHead> {
         if self.finished {
             return None;
@@ -65,10 +65,15 @@ impl ServerHandshake {
         let mut rest = input;
         let head = self.reader.read(&mut rest).transpose()?;
         self.finished = true;
+        // RFC 9110 §9.3.2: the answer to HEAD has no body, whatever it is.
+        let body = match &head {
+            Ok(head) if head.start_line.starts_with(b"HEAD ") => Body::Omitted,
+            _ => Body::Sent,
+        };
         let judged = head
             .map_err(RefusalReason::Head)
             .and_then(|head| self.judge(head, rest));
-        Some(judged.unwrap_or_else(|reason| ServerHead::Refused(reason.refuse(Body::Sent))))
+        Some(judged.unwrap_or_else(|reason| ServerHead::Refused(reason.refuse(body))))
     }
 
     /// Ends the handshake when its deadline has passed; returns the 408 to write.

@@ -283,6 +283,25 @@ fn half_a_request_for_websocket_is_not_ordinary() {
 }
 
 #[test]
+fn a_refused_head_request_gets_no_body() {
+    for (request, status) in [
+        ("HEAD / HTTP/1.1\r\n\r\n", "400"),
+        (
+            "HEAD / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            "405",
+        ),
+    ] {
+        let mut handshake = ServerHandshake::new(Arc::default());
+        let Some(ServerHead::Refused(refusal)) = handshake.handle(request.as_bytes()) else {
+            panic!("not refused: {request}");
+        };
+        assert_eq!(refusal.status().as_str(), status);
+        assert!(refusal.response().ends_with(b"\r\n\r\n"), "{request}");
+    }
+}
+
+#[test]
 fn head_gets_the_length_and_no_body() {
     let http = http("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n");
     let response = http.respond(&Response::new(Bytes::from("hello"))).unwrap();

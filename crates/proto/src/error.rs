@@ -113,7 +113,7 @@ impl From<ExtensionError> for ProtocolError {
 pub enum SendError {
     /// A Close frame is queued or sent; nothing may follow it (RFC 6455 §5.5.1).
     Closed,
-    /// A message sent in fragments isn't finished yet, or none is open to go on with.
+    /// A message sent in fragments isn't finished yet, and this is not its next fragment.
     InsideMessage,
     /// A ping of more than 125 bytes (RFC 6455 §5.5).
     PingTooLong {

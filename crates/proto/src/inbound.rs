@@ -445,13 +445,17 @@ impl Inbound {
     }
 
     fn assembled_control(&mut self, opcode: OpCode) -> Result<EventRef<'_>, ProtocolError> {
-        let payload = std::mem::take(&mut self.control);
-        match event(opcode, &payload) {
-            Ok(event) => self.note(&event),
-            Err(error) => return Err(self.fail(error)),
+        if opcode != OpCode::Close {
+            return event(opcode, &self.control);
         }
-        self.control = payload;
-        event(opcode, &self.control)
+        match CloseFrame::parse(&self.control) {
+            Ok(close) => {
+                let event = EventRef::Close(close);
+                self.note(&event);
+                Ok(event)
+            }
+            Err(error) => Err(self.fail(error.into())),
+        }
     }
 
     /// Ends reading if the event is the peer's Close.
