@@ -1,7 +1,10 @@
 //! `bowline connect`.
 
 mod command;
+mod editor;
+mod history;
 mod lines;
+mod modes;
 mod output;
 mod terminal;
 
@@ -13,7 +16,7 @@ use bowline_tokio::{
     Role, Sender, WebSocket, corked,
 };
 use http::StatusCode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::args;
 use crate::failure::{Chain, Failure};
@@ -22,10 +25,7 @@ use crate::signals::Signals;
 use self::command::Order;
 use self::lines::Lines;
 use self::output::Output;
-use self::terminal::Terminal;
-
-/// What the user's side orders; its end is the end of the input.
-type Orders = mpsc::UnboundedReceiver<Result<Order, Failure>>;
+use self::terminal::{Keys, Terminal};
 
 /// Connects, talks, and fails unless the end is orderly.
 pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
@@ -38,22 +38,19 @@ pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
     } else {
         MessageKind::Text
     };
-    let terminal = interactive
-        .then(|| Terminal::open(kind))
-        .and_then(Result::ok);
+    let terminal = if interactive {
+        Terminal::open(kind).ok()
+    } else {
+        None
+    };
     let (input, output) = match terminal {
-        Some((mut terminal, orders)) => {
-            let subprotocol = ws.subprotocol().map(|name| format!(", subprotocol {name}"));
-            terminal.note(&format!(
-                "connected to {}{}; /help lists commands",
-                args.url,
-                subprotocol.unwrap_or_default()
-            ));
-            (Input::Orders(orders), Output::Terminal(terminal))
-        }
+        Some((terminal, keys)) => (Input::Keys(keys), Output::Terminal(terminal)),
         // A terminal that can't edit lines is a plain one.
         None => (Input::Lines(Lines::open(kind)), Output::plain()),
     };
+    output
+        .connected(&args.url, ws.subprotocol())
+        .map_err(|error| Failure::of("cannot print", &error))?;
     let mut session = Session {
         one: args.one,
         input,
@@ -121,14 +118,14 @@ struct Session {
 
 enum Input {
     Lines(Lines),
-    Orders(Orders),
+    Keys(Keys),
 }
 
 impl Input {
     async fn next(&mut self) -> Option<Result<Order, Failure>> {
         match self {
             Self::Lines(lines) => lines.next().await,
-            Self::Orders(orders) => orders.recv().await,
+            Self::Keys(keys) => keys.next().await,
         }
     }
 }
@@ -153,16 +150,10 @@ impl Session {
             (Some(trouble), _) => Err(trouble),
             (None, ended) => ended.and_then(orderly),
         };
-        match ended {
-            Ok(ended) => {
-                self.output.finish(Some(&ended.to_string()));
-                Ok(())
-            }
-            Err(failure) => {
-                self.output.finish(None);
-                Err(failure)
-            }
-        }
+        let shown = ended.as_ref().ok().map(Ended::to_string);
+        let finished = self.output.finish(shown.as_deref());
+        ended?;
+        finished.map_err(|error| Failure::of("cannot use the terminal", &error))
     }
 }
 

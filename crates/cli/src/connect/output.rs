@@ -1,6 +1,8 @@
+use std::cell::RefCell;
 use std::io::{self, IsTerminal as _};
+use std::rc::Rc;
 
-use bowline_tokio::Message;
+use bowline_tokio::{Message, WsUri};
 use tokio::io::{AsyncWriteExt as _, Stdout};
 
 use crate::escape;
@@ -16,7 +18,7 @@ pub(super) enum Output {
         is_terminal: bool,
     },
     /// Around the line that is being edited.
-    Terminal(Terminal),
+    Terminal(Rc<RefCell<Terminal>>),
 }
 
 impl Output {
@@ -25,6 +27,16 @@ impl Output {
             stdout: tokio::io::stdout(),
             is_terminal: io::stdout().is_terminal(),
         }
+    }
+
+    /// Tells somebody at a terminal where they are.
+    pub(super) fn connected(&self, url: &WsUri, subprotocol: Option<&str>) -> io::Result<()> {
+        let Self::Terminal(terminal) = self else {
+            return Ok(());
+        };
+        let subprotocol = subprotocol.map_or(String::new(), |name| format!(", subprotocol {name}"));
+        let note = format!("connected to {url}{subprotocol}; /help lists commands");
+        terminal.borrow_mut().note(&note)
     }
 
     pub(super) async fn message(&mut self, message: &Message) -> io::Result<()> {
@@ -44,29 +56,37 @@ impl Output {
                 }
                 stdout.flush().await
             }
-            Self::Terminal(terminal) => terminal.message(&shown(message)),
+            Self::Terminal(terminal) => terminal.borrow_mut().message(&shown(message)),
         }
     }
 
-    /// The answer to a ping, which only somebody at the terminal can have asked for.
-    pub(super) fn pong(&mut self, payload: &[u8]) -> io::Result<()> {
+    /// Prints the answer to a ping, which only somebody at a terminal can have asked for.
+    pub(super) fn pong(&self, payload: &[u8]) -> io::Result<()> {
         match self {
-            // Our own pings for keepalive are empty; a person who sends such a one wants to see the answer too.
-            Self::Terminal(terminal) => terminal.pong(payload),
             Self::Plain { .. } => Ok(()),
+            Self::Terminal(terminal) => {
+                let text = String::from_utf8_lossy(payload);
+                let note = format!("pong {}", escape::line(&text));
+                terminal.borrow_mut().note(note.trim_end())
+            }
         }
     }
 
     /// Shows how an orderly end came about, and gives the terminal back.
-    pub(super) fn finish(self, ended: Option<&str>) {
+    pub(super) fn finish(self, ended: Option<&str>) -> io::Result<()> {
         let ended = ended.map(escape::line);
         match self {
             Self::Plain { .. } => {
                 if let Some(ended) = ended {
                     eprintln!("{ended}");
                 }
+                Ok(())
             }
-            Self::Terminal(terminal) => terminal.finish(ended.as_deref()),
+            Self::Terminal(terminal) => {
+                let mut terminal = terminal.borrow_mut();
+                terminal.release()?;
+                ended.map_or(Ok(()), |ended| terminal.note(&ended))
+            }
         }
     }
 }

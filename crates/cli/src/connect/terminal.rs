@@ -1,66 +1,62 @@
+use std::cell::RefCell;
 use std::env;
-use std::fs;
-use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc as blocking;
-use std::thread::{self, JoinHandle};
+use std::fmt::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::rc::Rc;
+use std::thread;
 
 use bowline_tokio::MessageKind;
-use rustyline::error::ReadlineError;
-use rustyline::history::FileHistory;
-use rustyline::{Config, Editor, ExternalPrinter};
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::sync::mpsc;
 
 use crate::escape;
 use crate::failure::Failure;
 
-use super::Orders;
 use super::command::{self, Order};
+use super::editor::{Editor, Typed, width};
+use super::history::History;
+use super::modes::{self, Modes};
 
-type LineEditor = Editor<(), FileHistory>;
-
-/// A line that is being edited, on a thread of its own, and what is printed above it meanwhile.
+/// A line that is being edited at the bottom, and what is printed above it meanwhile.
 pub(super) struct Terminal {
-    printer: Box<dyn ExternalPrinter + Send>,
-    editor: JoinHandle<()>,
-    over: Arc<AtomicBool>,
+    editor: Editor,
+    history: History,
+    /// While lines are edited; dropping them gives the terminal back.
+    modes: Option<Modes>,
+    /// The cursor's row, counted from the prompt.
+    row: usize,
     colours: bool,
 }
 
+/// What is typed.
+pub(super) struct Keys {
+    terminal: Rc<RefCell<Terminal>>,
+    bytes: mpsc::Receiver<Vec<u8>>,
+    kind: MessageKind,
+}
+
 impl Terminal {
-    /// Fails if the terminal can't edit lines.
-    pub(super) fn open(kind: MessageKind) -> Result<(Self, Orders), ReadlineError> {
-        let (orders, receiver) = mpsc::unbounded_channel();
-        let (ready, opened) = blocking::sync_channel(1);
-        let over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&over);
-        let editor = thread::spawn(move || {
-            let editor = match editor() {
-                Ok((editor, printer)) => {
-                    // The receiver waits for exactly this.
-                    let _ = ready.send(Ok(printer));
-                    editor
-                }
-                Err(error) => {
-                    let _ = ready.send(Err(error));
-                    return;
-                }
-            };
-            edit(editor, kind, &orders, &ends);
-        });
-        let printer = opened
-            .recv()
-            .unwrap_or(Err(ReadlineError::Io(io::ErrorKind::Other.into())))?;
-        let terminal = Self {
-            printer,
-            editor,
-            over,
+    /// Begins to edit lines.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the terminal can't do that.
+    pub(super) fn open(kind: MessageKind) -> io::Result<(Rc<RefCell<Self>>, Keys)> {
+        let modes = Modes::enter()?;
+        let (history, lines) = History::load();
+        let terminal = Rc::new(RefCell::new(Self {
+            editor: Editor::new(lines),
+            history,
+            modes: Some(modes),
+            row: 0,
             // https://no-color.org
             colours: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        }));
+        let keys = Keys {
+            terminal: Rc::clone(&terminal),
+            bytes: read(),
+            kind,
         };
-        Ok((terminal, receiver))
+        Ok((terminal, keys))
     }
 
     /// Prints a message that was made fit for a terminal.
@@ -68,50 +64,87 @@ impl Terminal {
         // Only the mark shows where a message begins, so lines behind the first are indented.
         let lines = shown.replace('\n', "\n  ");
         let mark = self.coloured("36", "<");
-        self.print(format!("{mark} {lines}\n"))
-    }
-
-    pub(super) fn pong(&mut self, payload: &[u8]) -> io::Result<()> {
-        let text = match std::str::from_utf8(payload) {
-            Ok(text) => escape::line(text).into_owned(),
-            Err(_) => escape::hex(payload, payload.len()),
-        };
-        let note = self.coloured("2", format!("pong {text}").trim_end());
-        self.print(format!("{note}\n"))
+        self.print(&format!("{mark} {lines}\n"))
     }
 
     /// Prints something that isn't from the peer.
-    pub(super) fn note(&mut self, text: &str) {
-        let note = self.coloured("2", &escape::line(text));
-        // A terminal that is gone shows nothing, and gives no lines either.
-        let _ = self.print(format!("{note}\n"));
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        let note = self.coloured("2", text);
+        self.print(&format!("{note}\n"))
     }
 
-    /// Shows how it ended, ends the editing, and leaves the terminal as it was.
-    pub(super) fn finish(mut self, ended: Option<&str>) {
-        if let Some(ended) = ended {
-            self.note(ended);
+    /// Ends the editing; what is printed from now on is printed where the prompt was.
+    pub(super) fn release(&mut self) -> io::Result<()> {
+        if self.modes.is_none() {
+            return Ok(());
         }
-        if !self.editor.is_finished() {
-            // The editor has printed everything before it takes another; one may wait, and these may.
-            for _ in 0..2 {
-                let _ = self.print(NOTHING.into());
+        let erased = self.erased();
+        self.modes = None;
+        write(&erased)?;
+        self.history.save(self.editor.history())
+    }
+
+    fn print(&mut self, text: &str) -> io::Result<()> {
+        let mut out = self.erased();
+        out.push_str(text);
+        self.draw(&mut out);
+        write(&out)
+    }
+
+    /// Handles what was typed, up to the next thing to do.
+    fn next(&mut self) -> io::Result<Option<Typed>> {
+        let mut out = self.erased();
+        let typed = self.editor.next();
+        match &typed {
+            Some(Typed::Line(line)) => {
+                let _ = writeln!(out, "{PROMPT}{}", visible(line));
             }
+            Some(Typed::Clear) => out.push_str("\x1b[H\x1b[2J"),
+            Some(Typed::End) | None => {}
         }
-        self.over.store(true, Ordering::Release);
-        while !self.editor.is_finished() && interrupt() {
-            thread::sleep(std::time::Duration::from_millis(2));
-        }
-        if self.editor.is_finished() && self.editor.join().is_err() {
-            eprintln!("bowline: the line editor failed");
-        }
+        self.draw(&mut out);
+        write(&out)?;
+        Ok(typed)
     }
 
-    fn print(&mut self, text: String) -> io::Result<()> {
-        self.printer.print(text).map_err(|error| match error {
-            ReadlineError::Io(error) => error,
-            error => io::Error::other(error),
-        })
+    /// Takes prompt and line from the screen; the cursor is where they began.
+    fn erased(&mut self) -> String {
+        if self.modes.is_none() {
+            return String::new();
+        }
+        let mut out = String::new();
+        if self.row > 0 {
+            let _ = write!(out, "\x1b[{}A", self.row);
+            self.row = 0;
+        }
+        out.push_str("\r\x1b[J");
+        out
+    }
+
+    /// Puts prompt, line and cursor on the screen.
+    fn draw(&mut self, out: &mut String) {
+        if self.modes.is_none() {
+            return;
+        }
+        let columns = modes::columns();
+        let (before, behind) = self.editor.line();
+        let (before, behind) = (visible(before), visible(behind));
+        let cursor = place((0, 0), PROMPT, columns);
+        let cursor = place(cursor, &before, columns);
+        let end = place(cursor, &behind, columns);
+        let _ = write!(out, "{PROMPT}{before}{behind}");
+        // Behind the last column the cursor waits for what comes; this makes it go to the next row.
+        if end.1 == 0 && end.0 > 0 {
+            out.push_str(" \r");
+        }
+        if end.0 > cursor.0 {
+            let _ = write!(out, "\x1b[{}A", end.0 - cursor.0);
+        }
+        out.push('\r');
+        if cursor.1 > 0 {
+            let _ = write!(out, "\x1b[{}C", cursor.1);
+        }
+        self.row = cursor.0;
     }
 
     fn coloured(&self, colour: &str, text: &str) -> String {
@@ -123,88 +156,96 @@ impl Terminal {
     }
 }
 
-fn editor() -> Result<(LineEditor, Box<dyn ExternalPrinter + Send>), ReadlineError> {
-    let config = Config::builder()
-        .auto_add_history(true)
-        .history_ignore_space(true)
-        .build();
-    let mut editor = LineEditor::with_config(config)?;
-    let printer = editor.create_external_printer()?;
-    Ok((editor, Box::new(printer)))
-}
-
-/// Edits lines until the user has enough or the connection is over.
-fn edit(
-    mut editor: LineEditor,
-    kind: MessageKind,
-    orders: &UnboundedSender<Result<Order, Failure>>,
-    over: &AtomicBool,
-) {
-    let history = history();
-    if let Some(history) = &history {
-        // The first time there is none.
-        let _ = editor.load_history(history);
-    }
-    while !over.load(Ordering::Acquire) {
-        let order = match editor.readline("> ") {
-            Ok(line) => match command::parse(&line, kind) {
-                Ok(order) => Ok(order),
-                Err(told) => {
-                    println!("{}", escape::text(&told));
-                    continue;
-                }
-            },
-            Err(ReadlineError::Eof | ReadlineError::Interrupted | ReadlineError::Signal(_)) => {
-                break;
+impl Keys {
+    /// The next order; `None` when the user has enough, or the terminal is gone.
+    pub(super) async fn next(&mut self) -> Option<Result<Order, Failure>> {
+        match self.typed().await {
+            Ok(Some(order)) => Some(Ok(order)),
+            Ok(None) => {
+                let released = self.terminal.borrow_mut().release();
+                released.err().map(|error| Err(lost(&error)))
             }
-            Err(error) => Err(Failure::of("cannot read from the terminal", &error)),
-        };
-        let last = order.is_err();
-        if orders.send(order).is_err() || last {
-            break;
+            Err(error) => Some(Err(lost(&error))),
         }
     }
-    if let Some(history) = &history
-        && let Err(error) = save(&mut editor, history)
-    {
-        eprintln!(
-            "bowline: cannot keep the history in {}: {error}",
-            history.display()
-        );
+
+    async fn typed(&mut self) -> io::Result<Option<Order>> {
+        loop {
+            let typed = self.terminal.borrow_mut().next()?;
+            match typed {
+                Some(Typed::Line(line)) => match command::parse(&line, self.kind) {
+                    Ok(order) => return Ok(Some(order)),
+                    Err(told) => self.terminal.borrow_mut().note(&escape::text(&told))?,
+                },
+                Some(Typed::Clear) => {}
+                Some(Typed::End) => return Ok(None),
+                None => match self.bytes.recv().await {
+                    Some(bytes) => self.terminal.borrow_mut().editor.feed(&bytes),
+                    None => return Ok(None),
+                },
+            }
+        }
     }
 }
 
-fn save(editor: &mut LineEditor, history: &PathBuf) -> Result<(), ReadlineError> {
-    if let Some(directory) = history.parent() {
-        fs::create_dir_all(directory)?;
+/// Reads on a thread of its own, which the end of the program doesn't wait for.
+fn read() -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel(1);
+    thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        // A terminal that is gone has nothing more to say, whatever the reason.
+        while let Ok(count @ 1..) = io::stdin().read(&mut buffer) {
+            if sender.blocking_send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn lost(error: &io::Error) -> Failure {
+    Failure::of("cannot use the terminal", error)
+}
+
+/// A line as it is drawn: every character has the width that [`place`] gives it.
+fn visible(line: &str) -> String {
+    escape::text(line).replace('\t', "␉")
+}
+
+/// Where the cursor is after `text`, in rows and columns.
+fn place((mut row, mut column): (usize, usize), text: &str, columns: usize) -> (usize, usize) {
+    for c in text.chars() {
+        let width = width(c);
+        // A wide character isn't cut in two.
+        if column + width > columns {
+            (row, column) = (row + 1, 0);
+        }
+        column += width;
+        if column >= columns {
+            (row, column) = (row + 1, 0);
+        }
     }
-    editor.append_history(history)
+    (row, column)
 }
 
-/// Where lines are remembered, by the XDG base directories; `None` without a home.
-fn history() -> Option<PathBuf> {
-    let absolute = |name| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let state = absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("bowline/history"))
-}
+const PROMPT: &str = "> ";
 
-/// Wakes the editor, which waits for a key, as ctrl-c from elsewhere does; false if that isn't possible here.
-#[cfg(unix)]
-fn interrupt() -> bool {
-    // Outside of the editor, the signal is one that `Signals` waits for and nobody asks about any more.
-    nix::sys::signal::raise(nix::sys::signal::Signal::SIGINT).is_ok()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[cfg(not(unix))]
-fn interrupt() -> bool {
-    // The console resets its modes for the next program.
-    false
+    #[test]
+    fn lines_go_on_in_the_next_row() {
+        assert_eq!(place((0, 0), "abc", 4), (0, 3));
+        assert_eq!(place((0, 0), "abcd", 4), (1, 0));
+        assert_eq!(place((0, 3), "世", 4), (1, 2));
+        assert_eq!(place((0, 2), "世", 4), (1, 0));
+        assert_eq!(place((1, 1), "e\u{301}", 4), (1, 2));
+    }
 }
-
-/// Prints nothing where the editor insists on a line end: one line up, and down again.
-const NOTHING: &str = "\x1b[1A\n";
