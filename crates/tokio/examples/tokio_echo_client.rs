@@ -5,7 +5,7 @@
 use std::error::Error;
 
 use bowline_tokio::{CloseCode, Connector, Message};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::sync::mpsc;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -19,17 +19,54 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn lines(url: &str) -> Result<(), Box<dyn Error>> {
     let mut ws = Connector::new().connect(url).await?;
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = lines.next_line().await? {
-        ws.send(line).await?;
-        match ws.recv().await? {
-            Some(Message::Text(text)) => println!("{text}"),
-            Some(Message::Binary(bytes)) => println!("{} bytes", bytes.len()),
-            None => return Ok(()),
+    let mut lines = Some(input());
+    // Lines without a reply.
+    let mut waiting = 0_usize;
+    // Somebody who types takes time. Receiving meanwhile answers the server's pings.
+    while lines.is_some() || waiting > 0 {
+        tokio::select! {
+            line = next(&mut lines) => match line.transpose()? {
+                Some(line) => {
+                    ws.send(line).await?;
+                    waiting += 1;
+                }
+                None => lines = None,
+            },
+            message = ws.recv() => {
+                match message? {
+                    Some(Message::Text(text)) => println!("{text}"),
+                    Some(Message::Binary(bytes)) => println!("{} bytes", bytes.len()),
+                    None => return Ok(()),
+                }
+                waiting = waiting.saturating_sub(1);
+            }
         }
     }
     ws.close(CloseCode::NORMAL).await?;
     Ok(())
+}
+
+type Lines = mpsc::Receiver<std::io::Result<String>>;
+
+/// Reads lines on a thread of its own: the end of the program doesn't wait for the next one.
+fn input() -> Lines {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// The next line, or the end of the input, once.
+async fn next(lines: &mut Option<Lines>) -> Option<std::io::Result<String>> {
+    match lines {
+        Some(lines) => lines.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Runs all cases of a fuzzing server: each connection echoes until the server has seen enough.
@@ -37,9 +74,7 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
     const AGENT: &str = "bowline-tokio";
     let connector = Connector::new().max_message(64 * 1024 * 1024);
 
-    let mut ws = connector
-        .connect(format!("{url}/getCaseCount").as_str())
-        .await?;
+    let mut ws = connector.connect(format!("{url}/getCaseCount")).await?;
     let count = ws
         .recv()
         .await?
@@ -52,7 +87,7 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
 
     for case in 1..=count {
         let case_url = format!("{url}/runCase?case={case}&agent={AGENT}");
-        let mut ws = connector.connect(case_url.as_str()).await?;
+        let mut ws = connector.connect(case_url).await?;
         let end = async {
             while let Some(message) = ws.recv().await? {
                 ws.send(message).await?;
@@ -66,7 +101,7 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
     }
 
     let reports = format!("{url}/updateReports?agent={AGENT}");
-    let mut ws = connector.connect(reports.as_str()).await?;
+    let mut ws = connector.connect(reports).await?;
     while ws.recv().await?.is_some() {}
     Ok(())
 }

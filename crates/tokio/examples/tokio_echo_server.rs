@@ -3,6 +3,8 @@
 //! The first line of output is the address it listens on.
 
 use std::error::Error;
+use std::io::ErrorKind;
+use std::time::Duration;
 
 use bowline_tokio::{Acceptor, OriginPolicy, WebSocket};
 use tokio::net::TcpListener;
@@ -13,7 +15,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                accept_failed(&error).await;
+                continue;
+            }
+        };
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = acceptor.serve(stream, echo).await {
@@ -28,6 +36,18 @@ async fn echo(mut ws: WebSocket) -> Result<(), bowline_tokio::Error> {
         ws.send(message).await?;
     }
     Ok(())
+}
+
+/// A client that is gone before it was accepted is its own affair. What else fails, such as a lack of descriptors,
+/// takes a while to pass: the others are served meanwhile.
+async fn accept_failed(error: &std::io::Error) {
+    eprintln!("accept: {error}");
+    if !matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+    ) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn arguments() -> Result<(String, Acceptor), Box<dyn Error>> {

@@ -238,8 +238,8 @@ fn a_flooded_echo_answers_all_and_lets_others_run() {
     });
     let expected = [b"\x82\x01x".repeat(MESSAGES), b"\x88\0".to_vec()].concat();
     assert!(client.join().unwrap() == expected, "not all came back");
-    // At most 256 messages in a turn.
-    assert!(turns >= MESSAGES / 256, "{turns} turns");
+    // At most 256 messages in a turn, and a task that yields has its own after 61 of others at the latest.
+    assert!(turns >= MESSAGES / 256 / 61, "{turns} turns");
 }
 
 #[test]
