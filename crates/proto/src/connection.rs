@@ -184,6 +184,13 @@ impl Connection {
             .handle_timeout(now, &mut self.inbound, &mut self.outbound)
     }
 
+    /// Acts on the deadlines that don't depend on what is still to be read: see
+    /// [`Deadlines::handle_overdue`].
+    pub fn handle_overdue(&mut self, now: Instant) -> Option<Timeout> {
+        self.deadlines
+            .handle_overdue(now, &mut self.inbound, &mut self.outbound)
+    }
+
     /// Says that the writing side of the transport was ended, as [`Wants::shutdown`] asked.
     pub const fn shut_down(&mut self) {
         self.deadlines.shut_down();

@@ -146,16 +146,47 @@ impl Deadlines {
         inbound: &mut Inbound,
         outbound: &mut Outbound,
     ) -> Option<Timeout> {
+        if let Some(timeout) = self.handle_overdue(now, inbound, outbound) {
+            return Some(timeout);
+        }
+        if self.gave_up || outbound.is_closed() || !inbound.is_open() {
+            return None;
+        }
+        let keepalive = self.keepalive?;
+        let after = keepalive.answer;
+        if has_passed(now, self.pinged, after) {
+            let timeout = Timeout::Pong { after };
+            self.close_for(&timeout, CloseCode::INTERNAL_ERROR, outbound);
+            inbound.abort();
+            self.give_up(EndedBy::Deadline);
+            return Some(timeout);
+        }
+        if self.pinged.is_none() && has_passed(now, self.heard, keepalive.after) {
+            // An empty ping is always accepted while we are open.
+            let _ = outbound.ping(&[]);
+            self.pinged = Some(now);
+        }
+        None
+    }
+
+    /// As [`handle_timeout`](Self::handle_timeout), for those deadlines that don't depend on what is still to
+    /// be read: the end, output that doesn't move, no message.
+    ///
+    /// Call it now and then while input never runs dry, or a peer who sends without a pause would never
+    /// meet them.
+    pub fn handle_overdue(
+        &mut self,
+        now: Instant,
+        inbound: &mut Inbound,
+        outbound: &mut Outbound,
+    ) -> Option<Timeout> {
         let out = outbound.status();
         self.note(now, inbound, out);
         if self.gave_up {
             return None;
         }
-        let passed = |since: Option<Instant>, after: Duration| {
-            since.is_some_and(|since| now.saturating_duration_since(since) >= after)
-        };
         if out.closed || !inbound.is_open() {
-            if passed(self.moved, self.close) {
+            if has_passed(now, self.moved, self.close) {
                 self.gave_up = true;
                 return Some(Timeout::Close { after: self.close });
             }
@@ -163,28 +194,13 @@ impl Deadlines {
         }
         if let Some(after) = self.write
             && out.waiting
-            && passed(self.moved, after)
+            && has_passed(now, self.moved, after)
         {
             self.give_up(EndedBy::Deadline);
             return Some(Timeout::Write { after });
         }
-        if let Some(keepalive) = self.keepalive {
-            let after = keepalive.answer;
-            if passed(self.pinged, after) {
-                let timeout = Timeout::Pong { after };
-                self.close_for(&timeout, CloseCode::INTERNAL_ERROR, outbound);
-                inbound.abort();
-                self.give_up(EndedBy::Deadline);
-                return Some(timeout);
-            }
-            if self.pinged.is_none() && passed(self.heard, keepalive.after) {
-                // An empty ping is always accepted while we are open.
-                let _ = outbound.ping(&[]);
-                self.pinged = Some(now);
-            }
-        }
         if let Some(after) = self.idle
-            && passed(self.message, after)
+            && has_passed(now, self.message, after)
         {
             let timeout = Timeout::Idle { after };
             self.close_for(&timeout, CloseCode::POLICY_VIOLATION, outbound);
@@ -278,6 +294,10 @@ impl Deadlines {
             inbound.is_failed() && out.closed
         }
     }
+}
+
+fn has_passed(now: Instant, since: Option<Instant>, after: Duration) -> bool {
+    since.is_some_and(|since| now.saturating_duration_since(since) >= after)
 }
 
 /// Which of what has happened came first.

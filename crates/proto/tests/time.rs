@@ -100,6 +100,46 @@ fn a_program_that_reads_late_kills_nobody() {
     assert_eq!(until(&mut server, t + s(100)), Some(t + s(120)));
 }
 
+#[test]
+fn a_peer_that_never_pauses_meets_the_deadlines_that_need_no_pause() {
+    // Output that doesn't move.
+    let config = Config::new(Role::Server);
+    let (mut server, t) = start(Role::Server, config.clone());
+    server.connection.send(Message::from("stuck")).unwrap();
+    until(&mut server, t);
+    for seconds in 1..30 {
+        server.feed(&frame(Role::Server, FIN | PONG, b""));
+        assert_eq!(server.connection.handle_overdue(t + s(seconds)), None);
+    }
+    let timeout = server.connection.handle_overdue(t + s(30));
+    assert_eq!(timeout, Some(Timeout::Write { after: s(30) }));
+
+    // The end.
+    let (mut server, t) = start(Role::Server, config.clone());
+    server.connection.close(None);
+    server.written();
+    until(&mut server, t);
+    server.feed(&frame(Role::Server, FIN | TEXT, b"late"));
+    assert_eq!(server.connection.handle_overdue(t + s(4)), None);
+    let timeout = server.connection.handle_overdue(t + s(5));
+    assert_eq!(timeout, Some(Timeout::Close { after: s(5) }));
+    assert!(server.connection.wants(t + s(5)).is_over());
+
+    // No message.
+    let (mut server, t) = start(Role::Server, config.idle(Some(s(60))));
+    until(&mut server, t);
+    server.feed(&frame(Role::Server, FIN | PONG, b""));
+    let timeout = server.connection.handle_overdue(t + s(60));
+    assert_eq!(timeout, Some(Timeout::Idle { after: s(60) }));
+
+    // But an answer may be among what is still to be read.
+    let (mut server, t) = start(Role::Server, keepalive_only());
+    until(&mut server, t);
+    server.connection.handle_timeout(t + s(20));
+    server.written();
+    assert_eq!(server.connection.handle_overdue(t + s(1000)), None);
+}
+
 // covers WS-7.1.7-04
 #[test]
 fn without_keepalive_nothing_is_waited_for() {
