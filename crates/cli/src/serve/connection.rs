@@ -64,7 +64,16 @@ pub(super) async fn serve(
     match opening {
         Ok(Opening::Http(http)) => answer(&site, http, peer).await,
         Ok(Opening::Upgrade(upgrading)) => open(&site, upgrading, peer, stop).await,
-        Err(error) => log(format_args!("{peer} refused: {}", explained(&error))),
+        Err(Error::Request(reason)) => {
+            log(format_args!(
+                "{peer} refused: {}",
+                escape::line(&Chain(&*reason).to_string())
+            ));
+        }
+        Err(error) => log(format_args!(
+            "{peer} asked for nothing: {}",
+            explained(&error)
+        )),
     }
 }
 

@@ -40,9 +40,10 @@ pub(super) struct Seen {
     opcode: u8,
     kind: &'static str,
     frames: u64,
+    /// Payload of all frames.
     wire_bytes: u64,
     /// The reserved bits of the first frame, as the bits of its first byte.
-    reserved: u8,
+    rsv: u8,
     masked: bool,
 }
 
@@ -88,7 +89,7 @@ impl Seen {
             kind,
             frames: arrival.fragments,
             wire_bytes: arrival.wire_len,
-            reserved: arrival.rsv.bits(),
+            rsv: arrival.rsv.bits(),
             // RFC 6455 §5.1: a client masks, or its message would not be here.
             masked: true,
         }
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_message_is_shown_with_what_was_seen() {
         let seen = json!({
-            "opcode": 1, "kind": "text", "frames": 0, "wireBytes": 0, "reserved": 0, "masked": true
+            "opcode": 1, "kind": "text", "frames": 0, "wireBytes": 0, "rsv": 0, "masked": true
         });
         let expected =
             json!({ "type": "message", "text": "<b>\n", "cut": false, "bytes": 4, "seen": seen });
