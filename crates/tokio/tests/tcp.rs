@@ -86,7 +86,7 @@ async fn pings_are_answered_on_the_way() {
     served.await.unwrap().unwrap();
 }
 
-// covers WS-7.1.1-01
+// covers WS-7.1.1-02
 #[tokio::test]
 async fn the_server_ends_tcp_first_when_the_client_closes() {
     let (address, served) = serve_one(echo).await;
@@ -98,6 +98,7 @@ async fn the_server_ends_tcp_first_when_the_client_closes() {
     served.await.unwrap().unwrap();
 }
 
+// covers WS-7.1.1-02
 #[tokio::test]
 async fn the_server_ends_tcp_first_when_it_closes() {
     let (address, served) =
@@ -134,6 +135,7 @@ async fn the_client_waits_for_the_server_to_end_tcp() {
     assert_eq!(read_to_end(&mut server).await, b"");
 }
 
+// covers WS-7.1.1-01
 #[tokio::test]
 async fn a_violation_is_answered_before_the_handler_that_fails_drops_all() {
     let (address, served) = serve_one(echo).await;
