@@ -48,6 +48,21 @@ impl Runtime for Unconnected {
     }
 }
 
+/// A runtime whose streams follow a script.
+struct OnScript;
+
+impl Runtime for OnScript {
+    type Stream = Scripted;
+
+    async fn resolve(_: &str, _: u16) -> io::Result<Vec<std::net::SocketAddr>> {
+        unreachable!("the tests bring their transports")
+    }
+
+    async fn connect(_: std::net::SocketAddr) -> io::Result<Self::Stream> {
+        unreachable!("the tests bring their transports")
+    }
+}
+
 fn acceptor() -> Acceptor<Unconnected> {
     Acceptor::new()
 }
@@ -786,38 +801,28 @@ fn a_caller_that_drops_on_a_violation_loses_no_close() {
 
 #[test]
 fn served_handlers_write_once_per_batch() {
-    let (client, server) = Memory::<TestTimer>::pair(64 * 1024);
-    let acceptor = acceptor();
-    let serving = acceptor.serve(server, |mut ws| async move {
+    // Two messages in one segment with the request, then a Close.
+    let (transport, log) = Scripted::new([
+        Read::Bytes([REQUEST.as_bytes(), HELLO, HELLO].concat()),
+        Read::Pending,
+        Read::Bytes(b"\x88\x80\0\0\0\0".to_vec()),
+        Read::End,
+    ]);
+    let acceptor = Acceptor::<OnScript>::new();
+    let served = run(acceptor.serve(transport, |mut ws| async move {
         while let Some(message) = ws.recv().await? {
             ws.send(message).await?;
         }
         Ok(())
-    });
-    let asking = async move {
-        let (mut reader, mut writer) = client.divide();
-        // Two messages and a Close in one segment with the request.
-        let close = b"\x88\x80\0\0\0\0";
-        let input = [REQUEST.as_bytes(), HELLO, HELLO, close].concat();
-        write_all(&mut writer, &input).await;
-        let mut runs = Vec::new();
-        let mut buffer = [0; 1024];
-        loop {
-            let count = std::future::poll_fn(|cx| reader.poll_read(cx, &mut buffer)).await;
-            match count.unwrap() {
-                0 => return runs,
-                count => runs.push(buffer[..count].to_vec()),
-            }
-        }
-    };
-    let (served, runs) = run(join(serving, asking));
+    }));
     served.unwrap();
-    let all = runs.concat();
-    assert_bytes_eq(
-        &all,
-        &[ANSWER.as_bytes(), b"\x81\x05Hello\x81\x05Hello\x88\0"].concat(),
-        "answer, echoes, close",
-    );
+    let writes = log.all().into_iter().filter_map(|did| match did {
+        Did::Wrote(bytes) => Some(bytes),
+        _ => None,
+    });
+    let expected = [ANSWER.as_bytes(), b"\x81\x05Hello\x81\x05Hello", b"\x88\0"];
+    assert_eq!(writes.collect::<Vec<_>>(), expected);
+    assert_drained(&log);
 }
 
 #[test]

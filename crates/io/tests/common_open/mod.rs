@@ -239,11 +239,6 @@ impl Log {
         acts
     }
 
-    pub(crate) fn writes(&self) -> usize {
-        let wrote = |did: &&Did| matches!(did, Did::Wrote(_));
-        self.all().iter().filter(wrote).count()
-    }
-
     fn push(&self, did: Did) {
         self.0.lock().unwrap().push(did);
     }
