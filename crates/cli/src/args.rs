@@ -26,7 +26,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9001", value_parser = listen)]
     pub(crate) listen: String,
 
-    /// Let in pages of this origin too, such as https://example.com; `any` lets in all.
+    /// Let in pages of this origin too, such as `https://example.com`; `any` lets in all.
     #[arg(long = "origin", value_name = "ORIGIN", value_parser = allowed)]
     origins: Vec<Allowed>,
 
