@@ -53,7 +53,8 @@ fn a_caller_who_drops_on_error_leaves_the_peer_with_the_close_frame_of_every_vio
     let empty = frame(CONT, b"").repeat(200);
     let crumbs = [frame(TEXT, b"!"), frame(CONT, b"")].concat();
     let tiny = frame(CONT, b"x");
-    let violations: [(&str, Vec<u8>, u16, fn(&ProtocolError) -> bool); 7] = [
+    type IsRight = fn(&ProtocolError) -> bool;
+    let violations: [(&str, Vec<u8>, u16, IsRight); 7] = [
         ("opcode", frame(FIN | 3, b""), 1002, |error| {
             matches!(error, ProtocolError::Frame(_))
         }),
@@ -555,6 +556,31 @@ fn a_write_error_wakes_a_receiver_in_another_task_and_everybody_is_told() {
 }
 
 #[test]
+fn a_write_error_that_a_sender_finds_at_once_wakes_the_receiver() {
+    let config = Config::new(Role::Server).keepalive(None);
+    for queue in [false, true] {
+        let (script, socket) = open(Role::Server, &config);
+        let (receiver, sender) = socket.split();
+        let mut executor = Executor::new();
+        let receiving = executor.spawn(async move {
+            let mut receiver = receiver;
+            receiver.recv().await
+        });
+        executor.run();
+        script.state().fault = Some((0, Fault::Error(ErrorKind::BrokenPipe)));
+        if queue {
+            sender.queue("lost").unwrap();
+        } else {
+            complete(sender.send("lost")).unwrap_err();
+        }
+        executor.run();
+        advance(6 * SECOND);
+        let received = executor.finish(&receiving);
+        assert!(matches!(received, Err(Error::Transport(_))), "{received:?}");
+    }
+}
+
+#[test]
 fn a_write_error_that_queue_finds_is_told_to_the_next_caller() {
     let (script, socket) = server();
     script.state().fault = Some((0, Fault::Zero));
@@ -595,7 +621,7 @@ fn dropping_the_receiver_offers_what_is_queued_and_a_close_once() {
         drop(state);
         assert!(matches!(complete(sender.send("late")), Err(Error::Closed)));
         let flushed = executor.finish(&waiting);
-        assert_eq!(flushed.is_ok(), false, "{room}");
+        assert!(flushed.is_err(), "{room}");
     }
 }
 

@@ -2,17 +2,17 @@
 
 mod common;
 
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use bowline_io::{CloseCode, Config, Event, Memory, Role, WebSocket, corked};
+use bowline_io::{CloseCode, Config, Error, Event, Memory, Role, WebSocket, corked};
 use bytes::BytesMut;
 
-use common::Fake;
+use common::{Executor, Fake, frame, open, whole_frames};
 
 struct Unpark(Thread);
 
@@ -141,5 +141,77 @@ fn closing_while_others_wait_for_room_lets_everybody_go() {
             }
             drop(right);
         });
+    }
+}
+
+type Futures = Vec<Pin<Box<dyn Future<Output = Result<(), Error>>>>>;
+
+/// Polls all of them whenever the task is polled, in this order.
+async fn together(mut futures: Futures) {
+    poll_fn(|cx| {
+        futures.retain_mut(|future| match future.as_mut().poll(cx) {
+            Poll::Ready(result) => {
+                result.unwrap();
+                false
+            }
+            Poll::Pending => true,
+        });
+        if futures.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+#[test]
+fn futures_that_share_a_task_and_its_waker_all_come_to_an_end() {
+    for stutter in [false, true] {
+        for cork in [false, true] {
+            let config = Config::new(Role::Server).soft_mark(10);
+            let (script, socket) = open(Role::Server, &config);
+            if stutter {
+                script.stutter();
+            } else {
+                script.state().room = 0;
+            }
+            let (mut receiver, sender) = socket.split();
+            let mut futures: Futures = Vec::new();
+            for number in 0..6_u8 {
+                let sender = sender.clone();
+                futures.push(Box::pin(async move {
+                    match number % 3 {
+                        0 => sender.feed(vec![number; 20]).await?,
+                        1 => sender.send(vec![number; 20]).await?,
+                        _ => sender.ping([number; 20]).await?,
+                    }
+                    sender.flush().await
+                }));
+            }
+            let receiving = async move {
+                let message = receiver.recv().await?;
+                assert_eq!(message, Some("hello".into()));
+                // Kept: dropping it would end the connection.
+                std::mem::forget(receiver);
+                Ok(())
+            };
+            futures.insert(3, Box::pin(receiving));
+            let mut executor = Executor::new();
+            let task = if cork {
+                executor.spawn(corked(together(futures)))
+            } else {
+                executor.spawn(together(futures))
+            };
+            executor.run();
+            for _ in 0..if stutter { 0 } else { 200 } {
+                script.room(1);
+                executor.run();
+            }
+            script.send(frame(Role::Server, 0x81, "hello"));
+            executor.run();
+            assert!(task.is_done(), "stutter {stutter}, cork {cork}");
+            assert_eq!(whole_frames(&script.output()).len(), 6);
+        }
     }
 }

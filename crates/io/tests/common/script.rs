@@ -18,8 +18,8 @@ pub(crate) struct Scripted(Script);
 pub(crate) enum Input {
     /// Bytes; one read doesn't go beyond them.
     Bytes(Vec<u8>),
-    /// Bytes without end: fills the buffer and gives how much; 0 ends it.
-    Make(Box<dyn FnMut(&mut [u8]) -> usize + Send>),
+    /// Bytes that are made when they are read; 0 ends them.
+    Make(Fill),
     /// The end of the transport.
     End,
     /// The transport fails.
@@ -27,6 +27,9 @@ pub(crate) enum Input {
     /// A read that claims a byte more than the buffer has.
     Overclaim,
 }
+
+/// Fills a buffer and gives how much.
+pub(crate) type Fill = Box<dyn FnMut(&mut [u8]) -> usize + Send>;
 
 /// What happens when the byte at some position is to be written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

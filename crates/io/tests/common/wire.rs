@@ -16,8 +16,11 @@ pub(crate) fn close_frame(receiver: Role, code: u16, reason: &str) -> Vec<u8> {
     frame(receiver, CLOSE, body)
 }
 
-/// The frames that `bytes` begin with, first byte and payload without mask, and what is left behind the last.
-pub(crate) fn frames(mut bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, &[u8]) {
+/// The first byte of a frame and its payload, unmasked.
+pub(crate) type Frame = (u8, Vec<u8>);
+
+/// The frames that `bytes` begin with, and what is left behind the last.
+pub(crate) fn frames(mut bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
     let mut frames = Vec::new();
     while let Some((frame, rest)) = decode(bytes) {
         frames.push(frame);
@@ -28,7 +31,7 @@ pub(crate) fn frames(mut bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, &[u8]) {
 
 /// As [`frames`], of bytes that hold no cut frame.
 #[track_caller]
-pub(crate) fn whole_frames(bytes: &[u8]) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn whole_frames(bytes: &[u8]) -> Vec<Frame> {
     let (frames, rest) = frames(bytes);
     assert!(rest.is_empty(), "half a frame: {rest:02x?}");
     frames
@@ -55,7 +58,7 @@ fn encode(masks: bool, first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn decode(bytes: &[u8]) -> Option<((u8, Vec<u8>), &[u8])> {
+fn decode(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     let (&[first, second], mut rest) = bytes.split_first_chunk::<2>()?;
     let len = match second & 0x7F {
         126 => {
