@@ -1,11 +1,10 @@
 use std::fmt;
-use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bowline_extension::Negotiate;
-use bowline_frame::Role;
+use bowline_frame::{CloseCode, Role};
 use bowline_handshake::{
     HeadLimits, HttpRequest, OriginPolicy, Refusal, ServerConfig, ServerHandshake, ServerHead,
     Upgrade,
@@ -32,7 +31,7 @@ use crate::{Error, Runtime, Timer, Transport, WebSocket, corked};
 /// # use bowline_io::{Acceptor, Error, Runtime};
 /// async fn serve<R: Runtime>(acceptor: Acceptor<R>, stream: R::Stream) -> Result<(), Error> {
 ///     acceptor
-///         .serve(stream, |mut ws| async move {
+///         .serve(stream, async |ws| {
 ///             while let Some(message) = ws.recv().await? {
 ///                 ws.send(message).await?;
 ///             }
@@ -240,23 +239,28 @@ impl<R: Runtime> Acceptor<R> {
         }
     }
 
-    /// Accepts a connection and runs `handler` on it, [corked](corked): what it sends while handling one batch of
-    /// input goes out in one write.
+    /// Accepts a connection, runs `handler` on it, and closes it in order.
+    ///
+    /// The handler is [corked](corked): what it sends while handling one batch of input goes out in one write. When it
+    /// returns, a connection that is still open is closed with 1000, or with 1011 if it returned an error, and the
+    /// closing handshake is seen through; that holds too when another task has closed it meanwhile.
+    ///
+    /// To see the request first, [`open`](Self::open) the stream and [`serve`](Upgrading::serve) the upgrade.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept), or what the handler gives.
+    /// What the handler gives; before it, as [`accept`](Self::accept); after it, as
+    /// [`WebSocket::close`](WebSocket::close).
     ///
     /// # Cancel safety
     ///
     /// Not cancel safe: if the future is dropped, so is the connection.
-    pub async fn serve<F, Fut>(&self, stream: impl Into<R::Stream>, handler: F) -> Result<(), Error>
+    pub async fn serve<F, O, E>(&self, stream: impl Into<R::Stream>, handler: F) -> Result<O, E>
     where
-        F: FnOnce(WebSocket<R::Stream>) -> Fut,
-        Fut: Future<Output = Result<(), Error>>,
+        F: AsyncFnOnce(&mut WebSocket<R::Stream>) -> Result<O, E>,
+        E: From<Error>,
     {
-        let websocket = self.accept(stream).await?;
-        corked(handler(websocket)).await
+        serve(self.accept(stream).await?, handler).await
     }
 }
 
@@ -339,6 +343,52 @@ impl<T: Transport> Upgrading<T> {
         ))
     }
 
+    /// Accepts, runs `handler` on the connection, and closes it in order: see [`Acceptor::serve`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Acceptor::serve`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the connection.
+    ///
+    /// # Examples
+    ///
+    /// Example: the path decides, and what is no WebSocket gets a page.
+    ///
+    /// ```
+    /// # use bowline_io::{Acceptor, Error, Opening, Runtime};
+    /// # use http::{Response, StatusCode};
+    /// # async fn example<R: Runtime>(acceptor: Acceptor<R>, stream: R::Stream) -> Result<(), Error> {
+    /// match acceptor.open(stream).await? {
+    ///     Opening::Upgrade(upgrade) if upgrade.request().uri().path() == "/echo" => {
+    ///         upgrade
+    ///             .serve(async |ws| {
+    ///                 while let Some(message) = ws.recv().await? {
+    ///                     ws.send(message).await?;
+    ///                 }
+    ///                 Ok(())
+    ///             })
+    ///             .await
+    ///     }
+    ///     Opening::Upgrade(upgrade) => {
+    ///         let mut response = Response::new("there is only /echo\n".into());
+    ///         *response.status_mut() = StatusCode::NOT_FOUND;
+    ///         upgrade.refuse(response).await
+    ///     }
+    ///     Opening::Http(request) => request.respond(Response::new("hello\n".into())).await,
+    /// }
+    /// # }
+    /// ```
+    pub async fn serve<F, O, E>(self, handler: F) -> Result<O, E>
+    where
+        F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
+        E: From<Error>,
+    {
+        serve(self.accept().await?, handler).await
+    }
+
     /// Refuses with a response of the caller's, and ends the stream so that it arrives: returns when the client has
     /// ended the stream too, or the close deadline has passed.
     ///
@@ -362,6 +412,24 @@ impl<T: Transport> Upgrading<T> {
             .await
             .map_err(Error::Transport)
     }
+}
+
+/// Runs `handler`, and sees to it that the connection ends in order.
+async fn serve<T, F, O, E>(mut websocket: WebSocket<T>, handler: F) -> Result<O, E>
+where
+    T: Transport,
+    F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
+    E: From<Error>,
+{
+    let outcome = corked(handler(&mut websocket)).await;
+    let code = match &outcome {
+        Ok(_) => CloseCode::NORMAL,
+        Err(_) => CloseCode::INTERNAL_ERROR,
+    };
+    let closed = websocket.close(code).await;
+    let output = outcome?;
+    closed?;
+    Ok(output)
 }
 
 /// An ordinary HTTP request. Dropping it ends the stream without an answer.

@@ -809,7 +809,7 @@ fn served_handlers_write_once_per_batch() {
         Read::End,
     ]);
     let acceptor = Acceptor::<OnScript>::new();
-    let served = run(acceptor.serve(transport, |mut ws| async move {
+    let served: Result<(), Error> = run(acceptor.serve(transport, async |ws| {
         while let Some(message) = ws.recv().await? {
             ws.send(message).await?;
         }
@@ -826,24 +826,71 @@ fn served_handlers_write_once_per_batch() {
 }
 
 #[test]
-fn serving_tells_what_the_handler_says() {
+fn serving_closes_in_order_whatever_the_handler_says() {
+    /// An error of the program's own.
+    #[derive(Debug, PartialEq)]
+    enum Mine {
+        Bad,
+        Socket,
+    }
+    impl From<Error> for Mine {
+        fn from(_: Error) -> Self {
+            Self::Socket
+        }
+    }
+    for (outcome, code) in [(Ok(7), 1000), (Err(Mine::Bad), 1011)] {
+        let (client, server) = Memory::<TestTimer>::pair(64 * 1024);
+        let acceptor = acceptor();
+        let expected = format!("{outcome:?}");
+        let serving = acceptor.serve(server, async |ws| {
+            ws.send("before the end").await?;
+            outcome
+        });
+        let asking = async {
+            let (mut ws, _) = connector()
+                .connect_on(client, "ws://example.com/")
+                .await
+                .unwrap();
+            // Late messages are no hindrance.
+            ws.send("late").await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some("before the end".into()));
+            assert_eq!(ws.recv().await.unwrap(), None);
+            let ended = ws.ended().unwrap();
+            (ended.code(), ended.clean)
+        };
+        let (served, asked) = run(join(serving, asking));
+        assert_eq!(format!("{served:?}"), expected);
+        assert_eq!(asked, (code, true));
+    }
+}
+
+#[test]
+fn a_handler_that_meets_a_shutdown_still_ends_in_order() {
     let (client, server) = Memory::<TestTimer>::pair(64 * 1024);
     let acceptor = acceptor();
-    let serving = acceptor.serve(server, |ws| async move {
-        drop(ws);
-        Err(Error::Closed)
+    let mut ended = None;
+    let serving = acceptor.serve(server, async |ws| {
+        let message = ws.recv().await?;
+        // As another task would, between a message and its reply.
+        ws.sender().close(CloseCode::GOING_AWAY).await?;
+        let reply = ws.send(message.unwrap()).await;
+        ended = ws.ended().cloned();
+        reply
     });
     let asking = async {
         let (mut ws, _) = connector()
             .connect_on(client, "ws://example.com/")
             .await
             .unwrap();
-        let end = ws.recv().await.unwrap();
-        (end, ws.ended().unwrap().code())
+        ws.send("a request").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), None);
+        let ended = ws.ended().unwrap();
+        (ended.code(), ended.clean)
     };
     let (served, asked) = run(join(serving, asking));
     assert!(matches!(served, Err(Error::Closed)), "{served:?}");
-    assert_eq!(asked, (None, 1001));
+    assert_eq!(asked, (1001, true));
+    assert_eq!(ended, None, "the handler was done before the end");
 }
 
 /// A waker that reads the other end of the pipe while it is woken, as an executor without a queue would.

@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn echo(mut ws: WebSocket) -> Result<(), bowline_tokio::Error> {
+async fn echo(ws: &mut WebSocket) -> Result<(), bowline_tokio::Error> {
     while let Some(message) = ws.recv().await? {
         ws.send(message).await?;
     }

@@ -4,7 +4,7 @@ mod common;
 
 use bowline_testing::alloc::CountingAllocator;
 use bowline_tokio::{Acceptor, Error, Io};
-use common::{REQUEST, echo};
+use common::{REQUEST, echo_served};
 use tokio::io::{AsyncWriteExt, duplex};
 
 #[global_allocator]
@@ -65,6 +65,6 @@ fn the_future_of_a_connection_is_small() {
         size(&of)
     }
     let acceptor = Acceptor::new();
-    let size = size_of_output(&stream(), |stream| acceptor.serve(stream, echo));
+    let size = size_of_output(&stream(), |stream| acceptor.serve(stream, echo_served));
     assert!(size < FUTURE, "{size} bytes");
 }

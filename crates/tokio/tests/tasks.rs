@@ -2,7 +2,6 @@
 
 mod common;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,7 +10,7 @@ use bowline_tokio::{
     Acceptor, CloseCode, Connector, Error, Io, Memory, Receiver, Sender, Stream, Timer, WebSocket,
     corked,
 };
-use common::{echo, expect, frame, raw_client, read_to_end, serve_one};
+use common::{echo, echo_served, expect, frame, raw_client, read_to_end, serve_one};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -46,7 +45,7 @@ fn everything_can_be_sent_to_other_threads() {
         is_send(connector.connect_with_response("ws://a/"));
         is_send(connector.connect_on(third, "ws://a/"));
         is_send(acceptor.accept(stream));
-        is_send(acceptor.serve(other, echo));
+        is_send(acceptor.serve(other, echo_served));
         is_send(async {
             match acceptor
                 .open(tokio::net::TcpStream::connect("a").await.unwrap())
@@ -309,12 +308,23 @@ fn a_connection_moves_between_runtimes_of_memory() {
     drop(asking.join().unwrap());
 }
 
-/// Compiles only if a handler may be any future that can be spawned.
+/// Compiles only if what handlers are written as can be served in a task.
 #[allow(dead_code, reason = "compiling it is the test")]
-fn serve_is_generic<F, Fut>(acceptor: Acceptor, stream: Stream, handler: F)
-where
-    F: FnOnce(WebSocket) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<(), Error>> + Send + 'static,
-{
-    tokio::spawn(async move { acceptor.serve(stream, handler).await });
+fn serving_can_be_spawned(acceptor: Acceptor, streams: [Stream; 3], shared: Arc<str>) {
+    let [first, second, third] = streams;
+    let acceptors = [acceptor.clone(), acceptor.clone(), acceptor];
+    let [a, b, c] = acceptors;
+    tokio::spawn(async move { a.serve(first, echo_served).await });
+    tokio::spawn(async move { b.serve(second, async |ws| greet(ws, shared).await).await });
+    tokio::spawn(async move {
+        c.serve(third, async |ws| {
+            ws.recv().await?;
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+        })
+        .await
+    });
+}
+
+async fn greet(ws: &mut WebSocket, name: Arc<str>) -> Result<(), Error> {
+    ws.send(&*name).await
 }

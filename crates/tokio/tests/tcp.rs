@@ -7,7 +7,8 @@ use bowline_tokio::{
     Acceptor, CloseCode, Connector, EndedBy, Error, Event, Io, Message, WebSocket,
 };
 use common::{
-    ANSWER, REQUEST, echo, expect, frame, raw_accept, raw_client, read_to_end, serve_one,
+    ANSWER, REQUEST, echo, echo_served, expect, frame, raw_accept, raw_client, read_to_end,
+    serve_one,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -172,7 +173,7 @@ async fn a_refusal_arrives_whole_although_input_is_unread() {
         let address = listener.local_addr().unwrap();
         let serving = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            Acceptor::new().serve(stream, echo).await
+            Acceptor::new().serve(stream, echo_served).await
         });
         let head = request.strip_suffix(b"\r\n\r\n");
         let origin = b"\r\nOrigin: https://evil.example\r\n\r\n";

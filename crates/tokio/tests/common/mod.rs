@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use bowline_tokio::{Acceptor, Error, WebSocket};
+use bowline_tokio::{Acceptor, Error, WebSocket, corked};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -24,6 +24,14 @@ pub(crate) async fn echo(mut ws: WebSocket) -> Result<(), Error> {
     Ok(())
 }
 
+/// The same, as [`Acceptor::serve`] takes it.
+pub(crate) async fn echo_served(ws: &mut WebSocket) -> Result<(), Error> {
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
+    Ok(())
+}
+
 /// Serves one connection with `handler`.
 pub(crate) async fn serve_one<F, Fut>(handler: F) -> (SocketAddr, JoinHandle<Result<(), Error>>)
 where
@@ -34,7 +42,8 @@ where
     let address = listener.local_addr().unwrap();
     let served = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
-        Acceptor::new().serve(stream, handler).await
+        let ws = Acceptor::new().accept(stream).await?;
+        corked(handler(ws)).await
     });
     (address, served)
 }
