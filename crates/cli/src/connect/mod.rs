@@ -168,30 +168,27 @@ async fn listen(
     let mut shown = 0_u64;
     let mut reader_is_gone = false;
     let end = loop {
-        let event = match receiver.recv_event().await {
-            Ok(Some(event)) => event,
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
+        let dirty = output.is_dirty() && !reader_is_gone;
+        let printed = tokio::select! {
+            biased;
+            received = receiver.recv_event() => match received {
+                Ok(Some(Event::Message(_))) if reader_is_gone || (one && shown > 0) => Ok(()),
+                Ok(Some(Event::Message(message))) => {
+                    shown += 1;
+                    output.message(&message).await
+                }
+                Ok(Some(Event::Pong(payload))) => output.pong(&payload),
+                Ok(Some(_)) => Ok(()),
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            },
+            // Nothing more has come that could be printed at once.
+            flushed = output.flush(), if dirty => flushed,
         };
-        if reader_is_gone || (one && shown > 0 && matches!(event, Event::Message(_))) {
-            continue;
-        }
-        let printed = match event {
-            Event::Message(message) => {
-                shown += 1;
-                output.message(&message).await
-            }
-            Event::Pong(payload) => output.pong(&payload),
-            _ => Ok(()),
-        };
-        match printed {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                // As after `| head`: the reader has had enough.
-                reader_is_gone = true;
-                begin_close(sender, CloseCode::NORMAL.into());
-            }
-            Err(error) => return Err(Failure::of("cannot print", &error)),
+        if !went_on(printed)? {
+            reader_is_gone = true;
+            let sender = sender.clone();
+            tokio::spawn(async move { close(&sender, CloseCode::NORMAL).await });
         }
         if shown > 0
             && let Some(answered) = answered.take()
@@ -200,6 +197,9 @@ async fn listen(
             let _ = answered.send(());
         }
     };
+    if !reader_is_gone {
+        went_on(output.flush().await)?;
+    }
     match (end, receiver.ended()) {
         (Err(error), _) => Err(Failure::new(Chain(&error).to_string())),
         (Ok(()), _) if one && shown == 0 => Err(Failure::new(match receiver.ended() {
@@ -208,6 +208,15 @@ async fn listen(
         })),
         (Ok(()), Some(ended)) => Ok(ended.clone()),
         (Ok(()), None) => Err(Failure::new("the connection has no end")),
+    }
+}
+
+/// False if the reader of our output has had enough, as after `| head`.
+fn went_on(printed: io::Result<()>) -> Result<bool, Failure> {
+    match printed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::of("cannot print", &error)),
     }
 }
 
@@ -235,7 +244,11 @@ async fn speak(
         () = orders => {}
         () = signals.next() => {}
     }
-    begin_close(sender, CloseCode::NORMAL.into());
+    tokio::select! {
+        // If the user has closed already, that stands.
+        () = close(sender, CloseCode::NORMAL) => {}
+        () = signals.next() => return Failure::interrupted(),
+    }
     signals.next().await;
     Failure::interrupted()
 }
@@ -254,8 +267,8 @@ async fn obey(
         }
         Some(Ok(Order::Send(message))) => sender.send(message).await,
         Some(Ok(Order::Ping(payload))) => sender.ping(payload).await,
-        Some(Ok(Order::Close(close))) => {
-            begin_close(sender, close);
+        Some(Ok(Order::Close(frame))) => {
+            close(sender, frame).await;
             return false;
         }
     };
@@ -263,11 +276,9 @@ async fn obey(
     sent.is_ok()
 }
 
-/// Queues a Close; the listener sees to the rest.
-fn begin_close(sender: &Sender, close: CloseFrame) {
-    let sender = sender.clone();
-    // The listener hears of a failure too.
-    tokio::spawn(async move { sender.close(close).await });
+/// Sends a Close. Whether it arrives is the listener's to tell.
+async fn close(sender: &Sender, frame: impl Into<CloseFrame>) {
+    let _ = sender.close(frame).await;
 }
 
 /// An end that is in order: a closing handshake that says that all was well, or that we wanted.
