@@ -117,6 +117,8 @@ impl Transmit {
     pub fn clear(&mut self) {
         self.gather.clear();
         self.large.clear();
+        // What a burst needed isn't kept for ever.
+        self.large.shrink_to(LARGE_KEPT);
         self.done = 0;
         self.len = 0;
     }
@@ -268,6 +270,9 @@ fn masked(payload: Bytes, mask: Mask) -> Bytes {
         }
     }
 }
+
+/// Places for large payloads that an empty transmit keeps.
+const LARGE_KEPT: usize = 4;
 
 #[cfg(test)]
 mod tests {

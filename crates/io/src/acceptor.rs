@@ -132,7 +132,8 @@ impl<R> Acceptor<R> {
         self
     }
 
-    /// Sets all limits and deadlines of open connections.
+    /// Sets all limits and deadlines of open connections, those included that were set one by one before. Begin with
+    /// [`Config::new`] for a server.
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;

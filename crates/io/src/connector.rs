@@ -129,7 +129,8 @@ impl<R> Connector<R> {
         self.with(|settings| settings.config = settings.config.clone().keepalive(keepalive))
     }
 
-    /// Sets all limits and deadlines of open connections.
+    /// Sets all limits and deadlines of open connections, those included that were set one by one before. Begin with
+    /// [`Config::new`] for a client.
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         self.with(|settings| settings.config = config)

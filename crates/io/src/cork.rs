@@ -1,6 +1,5 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
@@ -31,17 +30,17 @@ use std::task::{Context, Waker};
 ///     .await
 /// }
 /// ```
-pub async fn corked<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+pub fn corked<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    // In a box, since a future that is pinned in another would be there twice: once as it came.
+    let mut future = Box::pin(future);
     let mut scope = Scope {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         listed: Vec::new(),
     };
-    poll_fn(|cx| {
+    poll_fn(move |cx| {
         let _entered = Entered::new(&mut scope, cx.waker());
         future.as_mut().poll(cx)
     })
-    .await
 }
 
 /// A writer that can be told to write what is queued.

@@ -41,16 +41,17 @@ impl<T: Transport> FusedStream for WebSocket<T> {
 }
 
 /// Ready while there is room below the soft mark; `start_send` queues, `poll_flush` hands over to the transport,
-/// `poll_close` sends a Close with code 1000 and hands that over. The receiver sees the closing handshake through.
-impl<T: Transport, M: Into<Message>> Sink<M> for Sender<T> {
+/// `poll_close` sends a Close with code 1000 and hands that over. The receiver sees the closing handshake through,
+/// and keeps the write deadline: without one, a peer that doesn't read holds the sink up.
+impl<T: Transport> Sink<Message> for Sender<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_room(cx)
     }
 
-    fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Error> {
-        self.start(message.into())
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.start(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -68,15 +69,15 @@ impl<T: Transport, M: Into<Message>> Sink<M> for Sender<T> {
 }
 
 /// As [`Sender`]'s, but `poll_close` sees the closing handshake through: messages that come meanwhile are dropped.
-impl<T: Transport, M: Into<Message>> Sink<M> for WebSocket<T> {
+impl<T: Transport> Sink<Message> for WebSocket<T> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.halves().1.poll_room(cx)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Error> {
-        self.halves().1.start(message.into())
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.halves().1.start(message)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

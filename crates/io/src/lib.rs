@@ -29,12 +29,17 @@ pub use sender::Sender;
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Parts, WebSocket};
 
-pub use bowline_extension::{Negotiate, Token};
+// What users of this crate need from those below, and the types of others that are in its signatures.
+pub use bowline_extension::{Extension, ExtensionError, Negotiate, Token};
 pub use bowline_frame::{
-    CloseCode, CloseFrame, InvalidCloseCode, Message, MessageKind, MessageRef, ReasonTooLong, Role,
-    Text, Utf8Error,
+    CloseCode, CloseFrame, FrameError, InvalidCloseCode, Message, MessageKind, MessageRef,
+    ReasonTooLong, Role, Text, Utf8Error,
 };
-pub use bowline_handshake::{ClientRequest, HeadLimits, Origin, OriginPolicy, WsUri};
+pub use bowline_handshake::{
+    ClientHandshakeError, ClientRequest, HeadError, HeadLimits, Origin, OriginError, OriginPolicy,
+    RefusalReason, UriError, WsUri,
+};
 pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
 };
+pub use {bytes, http};

@@ -9,8 +9,8 @@ use std::time::Instant;
 use bowline_extension::Token;
 use bowline_frame::{CloseCode, Message, MessageKind, MessageRef, Role};
 use bowline_proto::{
-    Arrival, Config, Deadlines, Ended, EndedBy, EventRef, Inbound, OutboundStatus, ProtocolError,
-    Timeout,
+    Arrival, Config, Deadlines, Ended, EndedBy, EventRef, Inbound, Outbound, OutboundStatus,
+    ProtocolError, Timeout,
 };
 use bytes::{Bytes, BytesMut};
 
@@ -312,6 +312,8 @@ impl<T: Transport> Receiver<T> {
             if self.run.is_long() {
                 // Messages that lie in memory don't use up a runtime's budget; others want to run.
                 self.run = Run::default();
+                // A peer that never pauses puts off no deadline but those that its bytes could meet.
+                self.act(cx, Deadlines::handle_overdue);
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -532,22 +534,26 @@ impl<T: Transport> Receiver<T> {
         ready!(Pin::new(&mut armed.timer).poll(cx));
         // A timer must not be polled again once it was ready.
         self.timer = None;
+        self.act(cx, Deadlines::handle_timeout);
+        Poll::Ready(())
+    }
+
+    /// Acts on the deadlines that have passed.
+    fn act(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: fn(&mut Deadlines, Instant, &mut Inbound, &mut Outbound) -> Option<Timeout>,
+    ) {
         let mut out = self.shared.lock();
         out.lend_buffer();
         let now = T::Timer::now();
-        let passed = self
-            .deadlines
-            .handle_timeout(now, &mut self.inbound, &mut out);
-        if let Some(timeout) = passed {
+        if let Some(timeout) = handle(&mut self.deadlines, now, &mut self.inbound, &mut out) {
             if !matches!(timeout, Timeout::Idle { .. }) {
                 // What is queued, such as a Close that says why, is offered once.
                 let _ = out.poll_drive(cx);
             }
-            if self.error.is_none() {
-                self.error = Some(timeout.into());
-            }
+            self.error.get_or_insert(timeout.into());
         }
-        Poll::Ready(())
     }
 
     fn read_failed(&mut self, error: std::io::Error) {

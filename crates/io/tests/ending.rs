@@ -211,7 +211,7 @@ fn the_close_of_a_violation_waits_behind_stuck_output_and_is_still_sent_first() 
     executor.finish(&caller).1.unwrap_err();
 }
 
-// covers WS-7.1.1-02, WS-7.1.1-03
+// covers WS-7.1.1-02
 #[test]
 fn the_server_ends_the_transport_first_and_the_client_waits_for_it() {
     for role in [Role::Server, Role::Client] {

@@ -121,10 +121,10 @@ fn the_sink_is_ready_below_the_soft_mark_and_again_when_the_peer_has_read() {
     let mut executor = Executor::new();
     let sending = executor.spawn(async move {
         for text in ["over the mark", "waits"] {
-            poll_fn(|cx| Sink::<&str>::poll_ready(Pin::new(&mut sender), cx)).await?;
-            Pin::new(&mut sender).start_send(text)?;
+            poll_fn(|cx| Sink::<Message>::poll_ready(Pin::new(&mut sender), cx)).await?;
+            Pin::new(&mut sender).start_send(text.into())?;
         }
-        poll_fn(|cx| Sink::<&str>::poll_flush(Pin::new(&mut sender), cx)).await
+        poll_fn(|cx| Sink::<Message>::poll_flush(Pin::new(&mut sender), cx)).await
     });
     executor.run();
     assert!(!sending.is_done());
@@ -168,14 +168,14 @@ fn closing_the_sink_of_a_sender_hands_the_close_over_and_again_is_no_error() {
     let mut cx = Context::from_waker(Waker::noop());
     let closed = Sink::<Message>::poll_close(Pin::new(&mut sender), &mut cx);
     assert!(matches!(closed, Poll::Ready(Ok(()))));
-    let sent = Pin::new(&mut sender).start_send("late");
+    let sent = Pin::new(&mut sender).start_send("late".into());
     assert!(matches!(sent, Err(Error::Closed)));
 }
 
 #[test]
 fn both_halves_and_the_whole_can_be_used_as_they_are() {
     fn stream<S: Stream<Item = Result<Message, Error>> + FusedStream + Unpin>() {}
-    fn sink<S: Sink<Message, Error = Error> + Sink<&'static str, Error = Error> + Unpin>() {}
+    fn sink<S: Sink<Message, Error = Error> + Unpin>() {}
     stream::<Socket>();
     stream::<Receiver<Scripted>>();
     sink::<Socket>();

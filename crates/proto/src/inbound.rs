@@ -120,6 +120,10 @@ impl Inbound {
             return None;
         }
         let builder = self.message.as_mut()?.builder()?;
+        // A peer who announces much and sends little is to cost little.
+        if builder.len() < IN_PLACE {
+            return None;
+        }
         if self.tail.capacity() == 0 {
             self.tail = builder.spare(missing);
             // Capacity beyond the frame would take bytes of the next one.

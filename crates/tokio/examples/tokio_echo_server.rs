@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             if let Err(error) = acceptor.serve(stream, echo).await {
-                eprintln!("{peer}: {error}");
+                eprintln!("{peer}: {}", with_causes(&error));
             }
         });
     }
@@ -36,6 +36,17 @@ async fn echo(ws: &mut WebSocket) -> Result<(), bowline_tokio::Error> {
         ws.send(message).await?;
     }
     Ok(())
+}
+
+/// An error says what happened, its sources why.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 /// A client that is gone before it was accepted is its own affair. What else fails, such as a lack of descriptors,
