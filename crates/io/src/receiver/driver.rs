@@ -1,0 +1,371 @@
+//! How a receiver moves: what it reads, writes and waits for in one poll.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bowline_proto::{
+    Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout,
+};
+
+use super::Receiver;
+use crate::buffers::Block;
+use crate::shared::Shared;
+use crate::{Error, PollRead, PollWrite, Timer, Transport};
+
+/// A timer that is set.
+pub(super) struct Armed<T> {
+    timer: T,
+    deadline: Instant,
+}
+
+/// Work done since the task last waited.
+#[derive(Default)]
+pub(super) struct Run {
+    events: u32,
+    reads: u32,
+    bytes: usize,
+}
+
+impl<T: Transport> Receiver<T> {
+    /// Receives until `take` takes an event. With the event comes the position in the block behind it.
+    pub(super) fn poll_next<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut take: impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Result<Option<R>, Error>> {
+        loop {
+            if self.over.is_some() {
+                return Poll::Ready(Ok(None));
+            }
+            if self.run.is_long() {
+                // Messages that lie in memory don't use up a runtime's budget; others want to run.
+                self.run = Run::default();
+                // A peer that never pauses puts off no deadline but those that its bytes could meet.
+                self.act(cx, Deadlines::handle_overdue);
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Some(taken) = self.take_event(&mut take) {
+                return Poll::Ready(Ok(Some(taken)));
+            }
+            if self.has_unused() {
+                continue;
+            }
+            if self.inbound.is_open() && !self.shared.is_busy() {
+                match self.poll_read(cx, &mut take) {
+                    Poll::Ready(None) => continue,
+                    Poll::Ready(Some(taken)) => return Poll::Ready(Ok(Some(taken))),
+                    Poll::Pending => {}
+                }
+                self.shared.set_driver(cx.waker());
+                // What was queued before the waker was known woke nobody.
+                if self.shared.is_busy() || self.poll_deadline(cx).is_ready() {
+                    continue;
+                }
+                self.run = Run::default();
+                return Poll::Pending;
+            }
+            match ready!(self.poll_busy(cx, &mut take)) {
+                Progress::Taken(taken) => return Poll::Ready(Ok(Some(taken))),
+                Progress::Moved => {}
+                Progress::Over => return Poll::Ready(self.finish()),
+            }
+        }
+    }
+
+    /// Handles bytes that were read, up to the first event that is taken or to their end.
+    #[inline]
+    fn take_event<R>(
+        &mut self,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Option<R> {
+        loop {
+            if self.run.is_long() {
+                return None;
+            }
+            let block = self.block.as_mut();
+            let (input, start) = match block {
+                Some(block) => {
+                    let start = block.position();
+                    (block.unused(), start)
+                }
+                // There may be an event without input.
+                None if self.chunked => (&mut [][..], 0),
+                None => return None,
+            };
+            let handled = if self.chunked {
+                self.inbound.handle_chunk(input)
+            } else {
+                self.inbound.handle(input)
+            };
+            let (used, event) = match handled {
+                Ok((used, event)) => (used, event),
+                Err(error) => {
+                    violated(&self.shared, &mut self.error, error);
+                    // What is behind the violation is drained with what follows.
+                    self.give_back();
+                    return None;
+                }
+            };
+            let Some(event) = event else {
+                self.run.bytes += used;
+                self.give_back();
+                return None;
+            };
+            if let Some(reply) = event.reply() {
+                let mut out = self.shared.lock();
+                out.lend_buffer();
+                out.reply(reply);
+            }
+            self.run.events += 1;
+            self.run.bytes += used;
+            let taken = take(event, start + used);
+            if let Some(block) = &mut self.block {
+                block.advance(used);
+            }
+            if taken.is_some() {
+                return taken;
+            }
+        }
+    }
+
+    /// Reads once. Ready without a value: bytes or the end have come.
+    fn poll_read<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Option<R>> {
+        let Some(reader) = &mut self.reader else {
+            return Poll::Pending;
+        };
+        if let Some(buffer) = self.inbound.assembly() {
+            let (filled, room) = (buffer.len(), buffer.capacity());
+            match ready!(reader.poll_read_buf(cx, buffer)) {
+                Ok(0) => self.inbound.handle_eof(),
+                Ok(count) if count > room - filled || buffer.len() != filled + count => {
+                    self.read_failed(overclaimed());
+                }
+                Ok(count) => {
+                    self.run.reads += 1;
+                    self.run.bytes += count;
+                    match self.inbound.handle_assembly() {
+                        Ok(Some(event)) => {
+                            self.run.events += 1;
+                            return Poll::Ready(take(event, 0));
+                        }
+                        Ok(None) => {}
+                        Err(error) => violated(&self.shared, &mut self.error, error),
+                    }
+                }
+                Err(error) => self.read_failed(error),
+            }
+            return Poll::Ready(None);
+        }
+        let mut block = self.block.take().unwrap_or_else(Block::take);
+        match reader.poll_read(cx, block.space()) {
+            Poll::Ready(Ok(0)) => {
+                block.give_back();
+                self.inbound.handle_eof();
+            }
+            Poll::Ready(Ok(count)) => {
+                if count > block.space().len() {
+                    block.give_back();
+                    self.read_failed(overclaimed());
+                    return Poll::Ready(None);
+                }
+                self.run.reads += 1;
+                block.fill(count);
+                self.block = Some(block);
+            }
+            Poll::Ready(Err(error)) => {
+                block.give_back();
+                self.read_failed(error);
+            }
+            Poll::Pending => {
+                block.give_back();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Sees to the writing side, to the end of the connection, and reads meanwhile.
+    fn poll_busy<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Progress<R>> {
+        self.shared.set_driver(cx.waker());
+        let mut out = self.shared.lock();
+        let driven = out.poll_drive_receiving(cx);
+        if let Some(cause) = out.take_cause()
+            && self.inbound.is_open()
+        {
+            if let Error::Timeout(_) = cause {
+                self.deadlines.give_up(EndedBy::Deadline);
+            }
+            self.error.get_or_insert(cause);
+        }
+        if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
+            return Poll::Ready(Progress::Moved);
+        }
+        let now = T::Timer::now();
+        let mut wants = self.deadlines.wants(now, &mut self.inbound, out.status());
+        if wants.shutdown && out.poll_shutdown(cx).is_ready() {
+            self.deadlines.shut_down();
+            wants = self.deadlines.wants(now, &mut self.inbound, out.status());
+        }
+        drop(out);
+        if wants.is_over() {
+            return Poll::Ready(Progress::Over);
+        }
+        if wants.read
+            && let Poll::Ready(taken) = self.poll_read(cx, take)
+        {
+            return Poll::Ready(taken.map_or(Progress::Moved, Progress::Taken));
+        }
+        if self.poll_deadline(cx).is_ready() {
+            return Poll::Ready(Progress::Moved);
+        }
+        self.run = Run::default();
+        Poll::Pending
+    }
+
+    /// Waits for the next deadline. Ready: one has come and was acted on.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let status = if self.shared.is_busy() {
+            self.shared.lock().status()
+        } else {
+            OutboundStatus::default()
+        };
+        let now = T::Timer::now();
+        let Some(deadline) = self.deadlines.wants(now, &mut self.inbound, status).until else {
+            return Poll::Pending;
+        };
+        match &mut self.timer {
+            // A timer that fires early is set again then: one setting per period, not per message.
+            Some(armed) if armed.deadline <= deadline => {}
+            Some(armed) => {
+                armed.timer.reset(deadline);
+                armed.deadline = deadline;
+            }
+            None => {
+                self.timer = Some(Armed {
+                    timer: T::Timer::at(deadline),
+                    deadline,
+                });
+            }
+        }
+        let Some(armed) = &mut self.timer else {
+            return Poll::Pending;
+        };
+        ready!(Pin::new(&mut armed.timer).poll(cx));
+        // A timer must not be polled again once it was ready.
+        self.timer = None;
+        self.act(cx, Deadlines::handle_timeout);
+        Poll::Ready(())
+    }
+
+    /// Acts on the deadlines that have passed.
+    fn act(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: fn(&mut Deadlines, Instant, &mut Inbound, &mut Outbound) -> Option<Timeout>,
+    ) {
+        let mut out = self.shared.lock();
+        out.lend_buffer();
+        let now = T::Timer::now();
+        if let Some(timeout) = handle(&mut self.deadlines, now, &mut self.inbound, &mut out) {
+            if !matches!(timeout, Timeout::Idle { .. }) {
+                // What is queued, such as a Close that says why, is offered once.
+                let _ = out.poll_drive(cx);
+            }
+            self.error.get_or_insert(timeout.into());
+        }
+    }
+
+    fn read_failed(&mut self, error: std::io::Error) {
+        if self.error.is_none() && self.inbound.is_open() {
+            self.error = Some(error.into());
+        }
+        self.inbound.handle_eof();
+        self.deadlines.give_up(EndedBy::Transport);
+        self.shared.lock().wake_all();
+    }
+
+    /// The connection is over: lets go of everything and says how it ended.
+    fn finish<R>(&mut self) -> Result<Option<R>, Error> {
+        let mut out = self.shared.lock();
+        let ended = self.deadlines.ended(&self.inbound, out.status());
+        out.finish();
+        drop(out);
+        let lost = Error::Lost {
+            pinged: self.deadlines.unanswered(T::Timer::now()),
+        };
+        self.reader = None;
+        self.timer = None;
+        self.give_back();
+        // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
+        let orderly = self.inbound.is_peer_closed();
+        self.over = Some(ended);
+        match self.error.take() {
+            Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
+                Ok(None)
+            }
+            Some(error) => Err(error),
+            None if orderly => Ok(None),
+            None => Err(lost),
+        }
+    }
+
+    fn has_unused(&self) -> bool {
+        self.block.as_ref().is_some_and(|block| !block.is_used_up())
+    }
+
+    /// An idle connection owns no buffer.
+    #[inline]
+    pub(super) fn give_back_block(&mut self) {
+        if self.block.as_ref().is_some_and(Block::is_used_up) {
+            self.give_back();
+        }
+    }
+
+    #[inline]
+    pub(super) fn give_back(&mut self) {
+        if let Some(block) = self.block.take() {
+            block.give_back();
+        }
+    }
+}
+
+/// What `poll_busy` achieved.
+enum Progress<R> {
+    Taken(R),
+    Moved,
+    Over,
+}
+
+impl Run {
+    /// Enough for one turn: others want to run.
+    #[inline]
+    const fn is_long(&self) -> bool {
+        self.events >= 256 || self.reads >= 256 || self.bytes >= 256 * 1024
+    }
+}
+
+#[cold]
+fn overclaimed() -> std::io::Error {
+    std::io::Error::other("transport read more than there was room")
+}
+
+/// Queues the Close that names the violation, and keeps the error until that is out.
+#[cold]
+fn violated<W: PollWrite>(shared: &Shared<W>, kept: &mut Option<Error>, error: ProtocolError) {
+    let mut out = shared.lock();
+    out.lend_buffer();
+    out.reply(error.reply());
+    drop(out);
+    kept.get_or_insert(error.into());
+}
