@@ -10,12 +10,12 @@ use bowline_io::{
     Timeout, WebSocket, corked,
 };
 use bowline_testing::alloc::CountingAllocator;
+use bowline_testing::wire::{
+    BINARY, CLOSE, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, frames, whole_frames,
+};
 use bytes::BytesMut;
 
-use common::{
-    BINARY, Executor, FIN, Fake, Gate, Input, PING, PONG, Socket, TEXT, advance, close_frame,
-    complete, frame, frames, masked, open, poll_once, server, whole_frames,
-};
+use common::{Executor, Fake, Gate, Input, Socket, advance, complete, open, poll_once, server};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
@@ -314,7 +314,7 @@ fn a_send_returns_when_its_bytes_are_out_although_others_keep_the_output_full() 
         script.room(1000);
         executor.run();
     }
-    let mine = masked(Role::Server, TEXT | FIN, "mine");
+    let mine = frame_from(Role::Server, TEXT | FIN, "mine");
     assert!(script.state().held.starts_with(&mine));
     assert!(sent.is_done(), "its bytes are out");
 }
@@ -447,8 +447,8 @@ fn a_close_is_queued_behind_stuck_output_and_the_peer_gets_both() {
     assert_eq!(
         script.output(),
         [
-            masked(Role::Server, BINARY | FIN, [9; 100]),
-            masked(Role::Server, 0x88, [3, 0xE8]),
+            frame_from(Role::Server, BINARY | FIN, [9; 100]),
+            frame_from(Role::Server, CLOSE, [3, 0xE8]),
         ]
         .concat()
     );

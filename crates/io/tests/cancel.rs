@@ -5,11 +5,11 @@ mod common;
 
 use bowline_io::{CloseCode, CloseFrame, Config, Error, Event, Message, MessageKind, Role};
 use bowline_testing::hex::Shown;
-
-use common::{
-    BINARY, CONT, FIN, PING, PONG, Script, Socket, TEXT, close_frame, complete, frame, masked,
-    open, poll_times, server, whole_frames,
+use bowline_testing::wire::{
+    BINARY, CLOSE, CONT, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, whole_frames,
 };
+
+use common::{Script, Socket, complete, open, poll_times, server};
 
 /// What a run showed: what was delivered, and the bytes that reached the peer.
 #[derive(PartialEq)]
@@ -336,8 +336,8 @@ fn closing_again_after_a_drop_sends_one_close_frame() {
     assert_eq!(
         undropped,
         [
-            masked(Role::Server, TEXT | FIN, "last words"),
-            masked(Role::Server, 0x88, b"\x03\xe8bye"),
+            frame_from(Role::Server, TEXT | FIN, "last words"),
+            frame_from(Role::Server, CLOSE, b"\x03\xe8bye"),
         ]
         .concat()
     );
@@ -388,7 +388,7 @@ fn closing_the_whole_socket_goes_on_where_it_was_dropped() {
             undropped.0,
             [
                 (TEXT | FIN, b"last words".to_vec()),
-                (0x88, vec![0x03, 0xE8])
+                (CLOSE, vec![0x03, 0xE8])
             ]
         );
         assert!(undropped.1.clean);

@@ -12,11 +12,11 @@ use std::task::{Poll, Waker};
 
 use bowline_io::{Config, Error, Message, Role, corked};
 use bowline_testing::payload;
-
-use common::{
-    BINARY, Executor, FIN, Gate, PING, PONG, Script, Socket, TEXT, close_frame, complete, frame,
-    masked, open, poll_once, server, whole_frames,
+use bowline_testing::wire::{
+    BINARY, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, whole_frames,
 };
+
+use common::{Executor, Gate, Script, Socket, complete, open, poll_once, server};
 
 async fn echo(mut socket: Socket) -> Result<(), Error> {
     while let Some(message) = socket.recv().await? {
@@ -35,7 +35,7 @@ fn requests(count: u8) -> Vec<u8> {
 /// What a server answers to them.
 fn replies(count: u8) -> Vec<u8> {
     (0..count)
-        .flat_map(|index| masked(Role::Server, BINARY | FIN, [index]))
+        .flat_map(|index| frame_from(Role::Server, BINARY | FIN, [index]))
         .collect()
 }
 
@@ -195,7 +195,10 @@ fn a_reply_from_an_inner_scope_that_has_ended_goes_out_while_the_outer_one_waits
     assert!(!handler.is_done());
     script.room(100);
     executor.run();
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "inner"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "inner")
+    );
     gate.open();
     executor.finish(&handler);
 }
@@ -234,7 +237,10 @@ fn messages_sent_before_a_panic_are_written_and_the_thread_is_not_corked_after_i
         }));
     }));
     assert!(panicked.is_err());
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "before"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "before")
+    );
     for writes in 2..5 {
         complete(socket.send("after")).unwrap();
         assert_eq!(script.writes(), writes);
@@ -296,8 +302,8 @@ fn the_promise_of_a_scope_that_is_over_is_no_longer_relied_on() {
         assert_eq!(
             script.output(),
             [
-                masked(Role::Server, TEXT | FIN, "forwarded"),
-                masked(Role::Server, TEXT | FIN, "own"),
+                frame_from(Role::Server, TEXT | FIN, "forwarded"),
+                frame_from(Role::Server, TEXT | FIN, "own"),
             ]
             .concat(),
             "dropped: {dropped}"
@@ -350,8 +356,8 @@ fn pongs_of_one_read_go_out_in_one_write() {
         let mut recv = pin!(socket.recv());
         assert!(poll_once(recv.as_mut()).is_pending());
         let pongs = [
-            masked(Role::Server, PONG, [index]),
-            masked(Role::Server, PONG, []),
+            frame_from(Role::Server, PONG, [index]),
+            frame_from(Role::Server, PONG, []),
         ];
         assert_eq!(script.take_output(), pongs.concat());
         assert_eq!(script.writes(), usize::from(index) + 1);
@@ -367,7 +373,7 @@ fn a_large_message_of_a_server_is_one_vectored_write_without_a_copy() {
         let state = script.state();
         assert_eq!(state.writes.len(), 1);
         assert_eq!(state.runs, 2, "a header and the payload itself");
-        let expected = masked(Role::Server, BINARY | FIN, message.as_bytes());
+        let expected = frame_from(Role::Server, BINARY | FIN, message.as_bytes());
         assert!(state.output == expected);
     }
     // A smaller one is copied behind its header.
@@ -392,7 +398,7 @@ fn a_transport_without_vectored_writes_never_gets_a_lone_header() {
     let state = script.state();
     assert_eq!(state.writes[0], 16 * 1024);
     assert_eq!(state.runs, 1);
-    assert!(state.output == masked(Role::Server, BINARY | FIN, payload::seq(100_000)));
+    assert!(state.output == frame_from(Role::Server, BINARY | FIN, payload::seq(100_000)));
 }
 
 #[test]
@@ -439,5 +445,8 @@ fn flush_returns_when_a_transport_that_holds_bytes_back_has_moved_them() {
     assert_eq!(script.output(), b"");
     script.state().flush_blocked = false;
     assert!(poll_once(flush.as_mut()).is_ready());
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "held"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "held")
+    );
 }

@@ -14,12 +14,14 @@ use bowline_io::{
 };
 use bowline_testing::extension::RunLength;
 use bowline_testing::vectors;
+use bowline_testing::wire::{
+    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV3, TEXT, close_frame, frame, frame_from, whole_frames,
+};
 use bytes::BytesMut;
 
 use common::{
-    BINARY, CLOSE, CONT, Executor, FIN, Fault, Gate, Input, PING, PONG, RSV3, Script, Socket, TEXT,
-    advance, close_frame, complete, frame, masked, open, poll_once, server, timers_made,
-    timers_reset, whole_frames,
+    Executor, Fault, Gate, Input, Script, Socket, advance, complete, open, poll_once, server,
+    timers_made, timers_reset,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -357,7 +359,7 @@ fn closing_twice_sends_the_first_code_and_is_no_error() {
     complete(socket.close(CloseCode::GOING_AWAY)).unwrap();
     assert_eq!(
         script.output(),
-        masked(Role::Server, CLOSE, b"\x03\xe8first")
+        frame_from(Role::Server, CLOSE, b"\x03\xe8first")
     );
 }
 
@@ -397,7 +399,7 @@ fn a_peer_that_vanishes_is_lost_and_the_error_says_how_long_a_ping_was_unanswere
         if pinged {
             advance(10 * SECOND);
             executor.run();
-            assert_eq!(script.output(), masked(Role::Server, PING, ""));
+            assert_eq!(script.output(), frame_from(Role::Server, PING, ""));
             advance(3 * SECOND);
         }
         script.end();
@@ -443,7 +445,10 @@ fn what_is_queued_still_goes_out_to_a_peer_that_has_ended_its_direction() {
     let (received, ended) = executor.finish(&caller);
     assert!(matches!(received, Err(Error::Lost { .. })));
     assert_eq!(ended.unwrap().by, EndedBy::Transport);
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "for you"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "for you")
+    );
 }
 
 #[test]
@@ -611,8 +616,8 @@ fn dropping_the_receiver_offers_what_is_queued_and_a_close_once() {
         }
         drop(socket);
         let all = [
-            masked(Role::Server, TEXT | FIN, "parting"),
-            masked(Role::Server, CLOSE, [3, 0xE9]),
+            frame_from(Role::Server, TEXT | FIN, "parting"),
+            frame_from(Role::Server, CLOSE, [3, 0xE9]),
         ]
         .concat();
         assert_eq!(script.output(), all[..room.min(all.len())]);
@@ -695,7 +700,7 @@ fn silence_is_answered_with_a_ping_and_more_silence_with_the_end() {
         (received, socket.ended().cloned())
     });
     executor.run();
-    let ping = masked(Role::Server, PING, "");
+    let ping = frame_from(Role::Server, PING, "");
     for _ in 0..3 {
         advance(10 * SECOND);
         executor.run();

@@ -4,10 +4,11 @@ mod common;
 
 use bowline_io::{Config, Memory, Message, MessageKind, Role, WebSocket};
 use bowline_testing::extension::RunLength;
+use bowline_testing::wire::{BINARY, FIN, RSV2, RSV3, whole_frames};
 use bowline_testing::{payload, random};
 use bytes::{Bytes, BytesMut};
 
-use common::{BINARY, Executor, FIN, Fake, RSV2, RSV3, Script, complete, whole_frames};
+use common::{Executor, Fake, Script, complete};
 
 type Socket = WebSocket<Memory<Fake>>;
 

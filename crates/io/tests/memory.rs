@@ -11,9 +11,10 @@ use std::time::Duration;
 use bowline_io::{Config, Message, PollRead, PollWrite, Role, Transport, WebSocket};
 use bowline_testing::alloc::CountingAllocator;
 use bowline_testing::payload;
+use bowline_testing::wire::{BINARY, FIN, PING, TEXT, frame};
 use bytes::BytesMut;
 
-use common::{BINARY, FIN, Fake, PING, TEXT, advance, complete, frame, poll_once};
+use common::{Fake, advance, complete, poll_once};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();

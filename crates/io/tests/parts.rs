@@ -6,12 +6,12 @@ use std::pin::pin;
 
 use bowline_io::{CloseCode, Config, Error, Message, MessageKind, Role, Timeout, WebSocket};
 use bowline_testing::hex;
+use bowline_testing::wire::{
+    BINARY, CLOSE, CONT, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, whole_frames,
+};
 use bytes::BytesMut;
 
-use common::{
-    BINARY, CLOSE, CONT, Executor, FIN, PING, Script, Socket, TEXT, advance, close_frame, complete,
-    frame, masked, poll_once, server, whole_frames,
-};
+use common::{Executor, Script, Socket, advance, complete, poll_once, server};
 
 fn again(socket: Socket) -> Socket {
     WebSocket::from_parts(socket.into_parts().expect("not over"))
@@ -62,8 +62,8 @@ fn a_stream_cut_anywhere_goes_on_in_the_new_socket() {
         hex::assert_bytes_eq(
             &script.output(),
             &[
-                masked(Role::Server, 0x8A, "between"),
-                masked(Role::Server, CLOSE, [3, 0xE8]),
+                frame_from(Role::Server, PONG, "between"),
+                frame_from(Role::Server, CLOSE, [3, 0xE8]),
             ]
             .concat(),
             format_args!("cut at {cut}"),
@@ -125,10 +125,10 @@ fn output_that_waits_goes_out_from_the_new_socket() {
         hex::assert_bytes_eq(
             &script.output(),
             &[
-                masked(Role::Server, TEXT | FIN, "small"),
-                masked(Role::Server, BINARY | FIN, vec![5; 10_000]),
-                masked(Role::Server, TEXT, "be"),
-                masked(Role::Server, CONT | FIN, "gun"),
+                frame_from(Role::Server, TEXT | FIN, "small"),
+                frame_from(Role::Server, BINARY | FIN, vec![5; 10_000]),
+                frame_from(Role::Server, TEXT, "be"),
+                frame_from(Role::Server, CONT | FIN, "gun"),
             ]
             .concat(),
             format_args!("room for {room}"),
@@ -146,7 +146,10 @@ fn bytes_that_the_transport_holds_back_are_flushed_by_the_new_socket() {
     assert_eq!(script.output(), b"");
     script.state().flush_blocked = false;
     assert!(poll_once(pin!(socket.recv())).is_pending());
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "held"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "held")
+    );
 }
 
 #[test]
@@ -163,7 +166,10 @@ fn a_sender_that_waits_is_told_when_the_socket_is_taken_apart() {
     script.room(100);
     let socket = WebSocket::from_parts(parts);
     complete(socket.flush()).unwrap();
-    assert_eq!(script.output(), masked(Role::Server, TEXT | FIN, "waits"));
+    assert_eq!(
+        script.output(),
+        frame_from(Role::Server, TEXT | FIN, "waits")
+    );
 }
 
 #[test]

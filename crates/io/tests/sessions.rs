@@ -6,12 +6,12 @@ use std::io::ErrorKind;
 
 use bowline_io::{Config, Error, Message, Role};
 use bowline_testing::vectors::frame_sequences::{Event as Expected, FrameSequence};
+use bowline_testing::wire::{
+    BINARY, CLOSE, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, whole_frames,
+};
 use bowline_testing::{feed, hex, vectors};
 
-use common::{
-    BINARY, CLOSE, FIN, Fault, Input, PING, Script, Socket, TEXT, close_frame, complete, frame,
-    masked, open, whole_frames,
-};
+use common::{Fault, Input, Script, Socket, complete, open};
 
 /// The sessions that need no permessage-deflate.
 fn sessions() -> impl Iterator<Item = FrameSequence> {
@@ -173,11 +173,11 @@ fn speak(script: &Script, socket: &mut Socket) -> Result<(), Error> {
 
 fn spoken() -> Vec<u8> {
     [
-        masked(Role::Server, TEXT | FIN, "one"),
-        masked(Role::Server, TEXT | FIN, "two"),
-        masked(Role::Server, 0x8A, "?"),
-        masked(Role::Server, BINARY | FIN, [7; 5000]),
-        masked(Role::Server, CLOSE, [3, 0xE8]),
+        frame_from(Role::Server, TEXT | FIN, "one"),
+        frame_from(Role::Server, TEXT | FIN, "two"),
+        frame_from(Role::Server, PONG, "?"),
+        frame_from(Role::Server, BINARY | FIN, [7; 5000]),
+        frame_from(Role::Server, CLOSE, [3, 0xE8]),
     ]
     .concat()
 }

@@ -9,14 +9,12 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bowline_io::{Config, Error, Message, Receiver, Role, Sender};
+use bowline_testing::wire::{CLOSE, FIN, TEXT, close_frame, frame, frame_from, whole_frames};
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
 use futures_sink::Sink;
 
-use common::{
-    CLOSE, Executor, FIN, Scripted, Socket, TEXT, close_frame, frame, masked, open, server,
-    whole_frames,
-};
+use common::{Executor, Scripted, Socket, open, server};
 
 async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
@@ -104,7 +102,7 @@ fn forwarding_the_receiver_to_the_sender_is_an_echo_that_ends_in_order() {
     executor.run();
     assert_eq!(
         script.output(),
-        masked(Role::Server, TEXT | FIN, "hello").repeat(10)
+        frame_from(Role::Server, TEXT | FIN, "hello").repeat(10)
     );
     script.send(close_frame(Role::Server, 1000, ""));
     script.end();
@@ -133,8 +131,8 @@ fn the_sink_is_ready_below_the_soft_mark_and_again_when_the_peer_has_read() {
     assert_eq!(
         script.output(),
         [
-            masked(Role::Server, TEXT | FIN, "over the mark"),
-            masked(Role::Server, TEXT | FIN, "waits"),
+            frame_from(Role::Server, TEXT | FIN, "over the mark"),
+            frame_from(Role::Server, TEXT | FIN, "waits"),
         ]
         .concat()
     );
@@ -146,7 +144,7 @@ fn closing_the_sink_of_the_whole_socket_sees_the_closing_handshake_through() {
     let mut executor = Executor::new();
     let closing = executor.spawn(close(socket));
     executor.run();
-    assert_eq!(script.output(), masked(Role::Server, CLOSE, [3, 0xE8]));
+    assert_eq!(script.output(), frame_from(Role::Server, CLOSE, [3, 0xE8]));
     assert!(!closing.is_done());
     script.send(frame(Role::Server, TEXT | FIN, "late"));
     script.send(close_frame(Role::Server, 1000, ""));
@@ -163,7 +161,7 @@ fn closing_the_sink_of_a_sender_hands_the_close_over_and_again_is_no_error() {
         let closed = Sink::<Message>::poll_close(Pin::new(&mut sender), &mut cx);
         assert!(matches!(closed, Poll::Ready(Ok(()))));
     }
-    assert_eq!(script.output(), masked(Role::Server, CLOSE, [3, 0xE8]));
+    assert_eq!(script.output(), frame_from(Role::Server, CLOSE, [3, 0xE8]));
     drop(socket);
     let mut cx = Context::from_waker(Waker::noop());
     let closed = Sink::<Message>::poll_close(Pin::new(&mut sender), &mut cx);

@@ -10,9 +10,10 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bowline_io::{CloseCode, Config, Error, Event, Memory, Role, WebSocket, corked};
+use bowline_testing::wire::{FIN, TEXT, frame, whole_frames};
 use bytes::BytesMut;
 
-use common::{Executor, Fake, frame, open, whole_frames};
+use common::{Executor, Fake, open};
 
 struct Unpark(Thread);
 
@@ -208,7 +209,7 @@ fn futures_that_share_a_task_and_its_waker_all_come_to_an_end() {
                 script.room(1);
                 executor.run();
             }
-            script.send(frame(Role::Server, 0x81, "hello"));
+            script.send(frame(Role::Server, TEXT | FIN, "hello"));
             executor.run();
             assert!(task.is_done(), "stutter {stutter}, cork {cork}");
             assert_eq!(whole_frames(&script.output()).len(), 6);

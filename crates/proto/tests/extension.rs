@@ -7,13 +7,11 @@ use bowline_frame::{CloseCode, Message, MessageKind, Role, Rsv};
 use bowline_proto::{Config, Connection, EventRef, Inbound, Outbound, SendError};
 use bowline_testing::extension::RunLength;
 use bowline_testing::hex::assert_bytes_eq;
+use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, frame};
 use bowline_testing::{feed, payload};
 use bytes::{Bytes, BytesMut};
 
-use driver::{
-    BINARY, CLOSE, CONT, Driver, FIN, PING, PONG, RSV2, RSV3, Seen, TEXT, WAYS, Way, connection,
-    frame,
-};
+use driver::{Driver, Seen, WAYS, Way, connection};
 
 // covers WS-5.8-01
 #[test]
@@ -106,12 +104,12 @@ fn fragments_that_the_extension_holds_back_make_no_frames() {
 #[test]
 fn a_control_frame_inside_a_message_leaves_the_extension_alone() {
     let wire = [
-        frame(Role::Client, TEXT | RSV2 | RSV3, &[3, b'a', 2]),
+        frame(Role::Client, TEXT | RSV2 | RSV3, [3, b'a', 2]),
         frame(Role::Client, PING, b"p"),
-        frame(Role::Client, CONT, &[1]),
+        frame(Role::Client, CONT, [1]),
         frame(Role::Client, PONG, b"q"),
-        frame(Role::Client, CONT | FIN, &[]),
-        frame(Role::Client, TEXT | FIN | RSV2, &[1, 1]),
+        frame(Role::Client, CONT | FIN, []),
+        frame(Role::Client, TEXT | FIN | RSV2, [1, 1]),
     ]
     .concat();
     for way in WAYS {
@@ -165,8 +163,8 @@ fn messages_left_alone_stand_between_encoded_ones() {
 fn how_a_message_came_is_told() {
     let mut inbound = inbound(Role::Client, RunLength::new(9).boxed());
     let mut wire = [
-        frame(Role::Client, BINARY | RSV2 | RSV3, &[3, 1]),
-        frame(Role::Client, CONT | FIN, &[1, 1]),
+        frame(Role::Client, BINARY | RSV2 | RSV3, [3, 1]),
+        frame(Role::Client, CONT | FIN, [1, 1]),
     ]
     .concat();
     let (used, event) = inbound.handle(&mut wire).unwrap();
@@ -176,7 +174,7 @@ fn how_a_message_came_is_told() {
     assert_eq!((arrival.fragments, arrival.wire_len), (2, 4));
     assert_eq!(arrival.rsv, Rsv::RSV2 | Rsv::RSV3);
 
-    let mut plain = frame(Role::Client, BINARY | FIN, &[1]);
+    let mut plain = frame(Role::Client, BINARY | FIN, [1]);
     inbound.handle(&mut plain).unwrap();
     let arrival = inbound.arrival();
     assert_eq!((arrival.fragments, arrival.wire_len), (1, 1));

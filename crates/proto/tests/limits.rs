@@ -8,12 +8,10 @@ use bowline_proto::{Config, Connection, Inbound, QueueError, SendError};
 use bowline_testing::alloc::CountingAllocator;
 use bowline_testing::extension::RunLength;
 use bowline_testing::hex::assert_bytes_eq;
+use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, frame, head};
 use bytes::{Buf, Bytes, BytesMut};
 
-use driver::{
-    BINARY, CLOSE, CONT, Driver, FIN, PING, PONG, RSV2, RSV3, Seen, TEXT, WAYS, Way, connection,
-    frame, head,
-};
+use driver::{Driver, Seen, WAYS, Way, connection};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
@@ -26,7 +24,7 @@ fn a_message_of_the_limit_is_taken_and_one_more_byte_fails_with_the_header() {
             for way in [Way::Whole, Way::Assembly] {
                 for len in [limit.saturating_sub(1), limit] {
                     let mut driver = limited(limit, way);
-                    let wire = frame(Role::Server, FIN | kind, &vec![b'a'; len as usize]);
+                    let wire = frame(Role::Server, FIN | kind, vec![b'a'; len as usize]);
                     wire.chunks(20_000).for_each(|chunk| driver.feed(chunk));
                     assert_eq!(lengths(&driver), [len], "limit {limit}, {way:?}");
                 }
@@ -60,9 +58,9 @@ fn fragments_are_limited_together() {
     for way in [Way::Whole, Way::Assembly] {
         for kind in [TEXT, BINARY] {
             let wire = [
-                frame(Role::Server, kind, &[b'a'; 30_000]),
-                frame(Role::Server, CONT, &[b'b'; 30_000]),
-                frame(Role::Server, FIN | CONT, &[b'c'; 30_000]),
+                frame(Role::Server, kind, [b'a'; 30_000]),
+                frame(Role::Server, CONT, [b'b'; 30_000]),
+                frame(Role::Server, FIN | CONT, [b'c'; 30_000]),
             ]
             .concat();
             for (limit, fits) in [(90_001, true), (90_000, true), (89_999, false)] {
@@ -106,7 +104,7 @@ fn lengths_that_overflow_together_are_too_big() {
 #[test]
 fn what_is_handed_out_in_chunks_has_no_limit() {
     let mut driver = limited(10, Way::Chunks);
-    driver.feed(&frame(Role::Server, FIN | BINARY, &[7; 100_000]));
+    driver.feed(&frame(Role::Server, FIN | BINARY, [7; 100_000]));
     assert_eq!(lengths(&driver), [100_000]);
 }
 
@@ -115,7 +113,7 @@ fn a_header_read_for_chunks_does_not_lift_the_limit_of_a_whole_message() {
     for kind in [TEXT, BINARY] {
         for fin in [FIN, 0] {
             for way in [Way::Whole, Way::Assembly] {
-                let wire = frame(Role::Server, fin | kind, &[b'a'; 100_000]);
+                let wire = frame(Role::Server, fin | kind, [b'a'; 100_000]);
                 let header = head(Role::Server, fin | kind, 100_000).len();
                 let config = Config::new(Role::Server).max_message(50_000);
                 let mut connection = connection(Role::Server, &config, None);
@@ -145,7 +143,7 @@ fn bits_that_an_extension_claims_do_not_lift_the_limit_of_a_message_it_leaves_al
         }
     }
     let mut driver = Driver::new(leaving_alone(50_000), Way::Assembly);
-    driver.feed(&frame(Role::Server, FIN | RSV2 | BINARY, &[7; 50_000]));
+    driver.feed(&frame(Role::Server, FIN | RSV2 | BINARY, [7; 50_000]));
     assert_eq!(lengths(&driver), [50_000]);
 }
 
@@ -296,10 +294,10 @@ fn each_message_is_counted_from_its_own_start() {
 fn pongs_go_out_in_order_up_to_the_soft_mark_and_then_only_the_newest() {
     let config = Config::new(Role::Server).soft_mark(1000);
     let mut driver = Driver::new(connection(Role::Server, &config, None), Way::Whole);
-    let pong = |index: u32| frame(Role::Client, PONG, &index.to_be_bytes());
+    let pong = |index: u32| frame(Role::Client, PONG, index.to_be_bytes());
     let mut expected = Vec::new();
     for index in 0..100_000_u32 {
-        driver.feed(&frame(Role::Server, PING, &index.to_be_bytes()));
+        driver.feed(&frame(Role::Server, PING, index.to_be_bytes()));
         if expected.len() <= 1000 {
             expected.extend(pong(index));
         }
@@ -331,7 +329,7 @@ fn a_kept_pong_goes_out_before_the_close() {
     assert!(driver.connection.close(None));
     let expected = [
         frame(Role::Client, FIN | TEXT, b"abc"),
-        frame(Role::Client, PONG, &2_u32.to_be_bytes()),
+        frame(Role::Client, PONG, 2_u32.to_be_bytes()),
         frame(Role::Client, CLOSE, b""),
     ];
     assert_bytes_eq(&driver.written(), &expected.concat(), "all output");
@@ -344,7 +342,7 @@ fn pongs_go_out_even_with_a_soft_mark_of_zero() {
     assert!(!driver.connection.outbound().is_over_soft_mark());
     driver.feed(&pong_request(1));
     assert!(driver.connection.outbound().is_over_soft_mark());
-    let expected = frame(Role::Client, PONG, &1_u32.to_be_bytes());
+    let expected = frame(Role::Client, PONG, 1_u32.to_be_bytes());
     assert_bytes_eq(&driver.written(), &expected, "the pong");
     assert!(driver.connection.outbound().is_empty());
 }
@@ -448,8 +446,8 @@ fn a_connection_between_messages_holds_no_buffer() {
         driver.seen.reserve(16);
         let wire = [
             encoded(vec![7; 100_000]),
-            frame(Role::Server, BINARY, &[7; 100_000]),
-            frame(Role::Server, FIN | CONT, &[7; 100_000]),
+            frame(Role::Server, BINARY, [7; 100_000]),
+            frame(Role::Server, FIN | CONT, [7; 100_000]),
             frame(Role::Server, PONG, b"p"),
         ]
         .concat();
@@ -535,7 +533,7 @@ fn send_fragments(driver: &mut Driver, frames: u64, fragment: &[u8]) {
 }
 
 fn pong_request(index: u32) -> Vec<u8> {
-    frame(Role::Server, PING, &index.to_be_bytes())
+    frame(Role::Server, PING, index.to_be_bytes())
 }
 
 fn lengths(driver: &Driver) -> Vec<u64> {

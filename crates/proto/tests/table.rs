@@ -5,9 +5,10 @@ mod driver;
 use bowline_frame::{CloseCode, CloseFrame, Message, MessageKind, Role};
 use bowline_proto::{Config, SendError};
 use bowline_testing::hex::assert_bytes_eq;
+use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, TEXT, frame};
 use bytes::Bytes;
 
-use driver::{BINARY, CLOSE, CONT, Driver, FIN, PING, PONG, TEXT, Way, connection, frame};
+use driver::{Driver, Way, connection};
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug)]

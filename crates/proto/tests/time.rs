@@ -8,9 +8,10 @@ use bowline_frame::{CloseCode, Message, Role};
 use bowline_proto::{Config, Deadlines, EndedBy, Inbound, Keepalive, Outbound, Timeout, Wants};
 use bowline_testing::hex::assert_bytes_eq;
 use bowline_testing::random::{Random, seed};
+use bowline_testing::wire::{CLOSE, FIN, PING, PONG, TEXT, frame};
 use bytes::Buf;
 
-use driver::{CLOSE, Driver, FIN, PING, PONG, TEXT, Way, connection, frame};
+use driver::{Driver, Way, connection};
 
 // covers WS-5.5.2-02, WB-31
 #[test]
@@ -48,7 +49,7 @@ fn any_byte_answers_our_ping() {
 fn bytes_read_into_the_assembly_break_the_silence_too() {
     let (server, t) = start(Role::Server, keepalive_only());
     let mut server = Driver::new(server.connection, Way::Assembly);
-    let large = frame(Role::Server, FIN | TEXT, &[b'a'; 100_000]);
+    let large = frame(Role::Server, FIN | TEXT, [b'a'; 100_000]);
     server.feed(&large[..20]);
     until(&mut server, t);
     server.feed(&large[20..1000]);

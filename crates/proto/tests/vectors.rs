@@ -6,11 +6,10 @@ use bowline_frame::{CloseFrame, Message, Role};
 use bowline_proto::{Config, Connection};
 use bowline_testing::vectors::frame_sequences::Event;
 use bowline_testing::vectors::{self, frame_invalid::InvalidFrame};
+use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, TEXT, frame};
 use bowline_testing::{feed, hex};
 
-use driver::{
-    BINARY, CLOSE, CONT, Driver, FIN, PING, PONG, Seen, TEXT, WAYS, Way, connection, frame, role,
-};
+use driver::{Driver, Seen, WAYS, Way, connection, role};
 
 // covers WS-5.4-01, WS-5.4-02, WS-5.4-04, WS-5.4-05, WS-5.4-06, WS-5.4-08, WS-5.4-10, WS-5.5.1-06,
 // WS-5.5.1-10, WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-5.6-01, WS-5.6-02, WS-6.2-01, WS-10.4-01
@@ -43,10 +42,10 @@ fn sequences_give_their_events_and_replies_however_they_arrive() {
                 let peer = receiver.peer();
                 let mut replies = Vec::new();
                 for reply in vector.expect_replies.iter().flatten() {
-                    replies.extend(frame(peer, FIN | reply.opcode, &reply.payload));
+                    replies.extend(frame(peer, FIN | reply.opcode, &*reply.payload));
                 }
                 if let Some(close) = failed {
-                    replies.extend(frame(peer, CLOSE, &body(&close)));
+                    replies.extend(frame(peer, CLOSE, body(&close)));
                 }
                 hex::assert_bytes_eq(
                     &driver.written(),
@@ -87,7 +86,7 @@ fn invalid_frames_fail_with_their_close_code_however_they_arrive() {
                 let close = CloseFrame::truncated(vector.expect_close.try_into().unwrap(), why);
                 hex::assert_bytes_eq(
                     &driver.written(),
-                    &frame(receiver.peer(), CLOSE, &body(&close)),
+                    &frame(receiver.peer(), CLOSE, body(&close)),
                     format_args!("{}, {way:?}", vector.id),
                 );
             });
@@ -131,7 +130,7 @@ fn text_is_judged_byte_by_byte_in_one_frame_and_in_fragments() {
     for vector in vectors::utf8::load().vectors {
         for receiver in [Role::Server, Role::Client] {
             // Longer than the text, so that only a wrong byte can fail it.
-            let open = frame(receiver, TEXT | FIN, &[&*vector.bytes, b"!"].concat());
+            let open = frame(receiver, TEXT | FIN, [&*vector.bytes, b"!"].concat());
             let one = open.len() - 1 - vector.bytes.len();
             for way in WAYS {
                 let fails_at = |wire: &[u8], byte_at: &dyn Fn(usize) -> usize| {
@@ -164,7 +163,7 @@ fn text_is_judged_byte_by_byte_in_one_frame_and_in_fragments() {
                 let mut fragments = Vec::new();
                 for (index, byte) in vector.bytes.iter().enumerate() {
                     let first = if index == 0 { TEXT } else { CONT };
-                    fragments.extend(frame(receiver, first, &[*byte]));
+                    fragments.extend(frame(receiver, first, [*byte]));
                 }
                 let each = frame(receiver, CONT, b"x").len();
                 let last_of = |at: usize| at * each + each - 1;
@@ -185,7 +184,7 @@ fn text_is_a_message_if_and_only_if_it_is_utf8() {
         assert_eq!(vector.valid, matches!(expected, Seen::Message(_)));
         let middle = vector.bytes.len() / 2;
         let (left, right) = vector.bytes.split_at(middle);
-        let whole = frame(Role::Client, TEXT | FIN, &vector.bytes);
+        let whole = frame(Role::Client, TEXT | FIN, &*vector.bytes);
         let fragments = [
             frame(Role::Client, TEXT, left),
             frame(Role::Client, CONT | FIN, right),
@@ -210,7 +209,7 @@ fn text_is_a_message_if_and_only_if_it_is_utf8() {
 fn close_payloads_end_the_connection_as_in_the_table() {
     for vector in vectors::close::load().payloads {
         for receiver in [Role::Server, Role::Client] {
-            let wire = frame(receiver, CLOSE, &vector.payload);
+            let wire = frame(receiver, CLOSE, &*vector.payload);
             feed::each_chunking(&wire, |chunks| {
                 let mut driver = Driver::new(unlimited(receiver), Way::Whole);
                 chunks.iter().for_each(|chunk| driver.feed(chunk));
@@ -247,7 +246,7 @@ fn each_close_code_from_0_to_5000_is_taken_or_answered_with_1002() {
     assert_eq!(table.len(), 5001);
     for (code, valid) in (0_u16..).zip(table.bytes()) {
         let mut driver = Driver::new(unlimited(Role::Client), Way::Whole);
-        driver.feed(&frame(Role::Client, CLOSE, &code.to_be_bytes()));
+        driver.feed(&frame(Role::Client, CLOSE, code.to_be_bytes()));
         match driver.seen[..] {
             [Seen::Close(Some(ref close))] => {
                 assert_eq!((close.code().get(), valid), (code, b'1'));

@@ -9,3 +9,4 @@ pub mod hex;
 pub mod payload;
 pub mod random;
 pub mod vectors;
+pub mod wire;

@@ -7,8 +7,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use bowline_tokio::{CloseCode, Connector};
-use common::{ANSWER, REQUEST, frame};
+use bowline_testing::wire::{FIN, TEXT, frame};
+use bowline_tokio::{CloseCode, Connector, Role};
+use common::{ANSWER, REQUEST};
 
 /// The path of an example; `cargo test` of the package builds them all.
 fn example(name: &str) -> PathBuf {
@@ -122,7 +123,7 @@ async fn many_clients_are_served_at_once() {
 /// A connection through which a message has gone both ways.
 fn served(address: SocketAddr) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).ok()?;
-    let request = [REQUEST, &frame(0x81, b"hello")].concat();
+    let request = [REQUEST, &frame(Role::Server, TEXT | FIN, b"hello")].concat();
     stream.write_all(&request).ok()?;
     let mut answer = vec![0; ANSWER.len() + 7];
     stream.read_exact(&mut answer).ok()?;

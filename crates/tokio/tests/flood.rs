@@ -6,8 +6,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bowline_testing::wire::{BINARY, FIN, PING, PONG, frame};
 use bowline_tokio::{Acceptor, CloseCode, Config, Error, Role, Timeout};
-use common::{REQUEST, frame};
+use common::REQUEST;
 use tokio::net::TcpListener;
 
 /// A client that sends `flood` for ever, and reads nothing, until the server is gone.
@@ -39,7 +40,7 @@ const SOON: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_flood_of_messages_does_not_hold_up_the_close_deadline() {
-    let flood = frame(0x82, b"x").repeat(10_000);
+    let flood = frame(Role::Server, BINARY | FIN, b"x").repeat(10_000);
     let config = Config::new(Role::Server).close(SOON);
     let error = deadline_holds(config, flood, true).await;
     assert!(
@@ -50,7 +51,7 @@ async fn a_flood_of_messages_does_not_hold_up_the_close_deadline() {
 
 #[tokio::test]
 async fn a_flood_of_pings_does_not_hold_up_the_idle_deadline() {
-    let flood = frame(0x8a, b"x").repeat(10_000);
+    let flood = frame(Role::Server, PONG, b"x").repeat(10_000);
     let config = Config::new(Role::Server).close(SOON).idle(Some(SOON));
     let error = deadline_holds(config, flood, false).await;
     assert!(
@@ -61,7 +62,7 @@ async fn a_flood_of_pings_does_not_hold_up_the_idle_deadline() {
 
 #[tokio::test]
 async fn a_flood_of_pings_does_not_hold_up_the_write_deadline() {
-    let flood = frame(0x89, &[0; 125]).repeat(1000);
+    let flood = frame(Role::Server, PING, [0; 125]).repeat(1000);
     let config = Config::new(Role::Server).write(Some(SOON));
     let error = deadline_holds(config, flood, false).await;
     assert!(

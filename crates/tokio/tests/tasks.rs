@@ -6,11 +6,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use bowline_testing::wire::{BINARY, CLOSE, FIN, TEXT, frame};
 use bowline_tokio::{
-    Acceptor, CloseCode, Connector, Error, Io, Memory, Receiver, Sender, Stream, Timer, WebSocket,
-    corked,
+    Acceptor, CloseCode, Connector, Error, Io, Memory, Receiver, Role, Sender, Stream, Timer,
+    WebSocket, corked,
 };
-use common::{echo, echo_served, expect, frame, raw_client, read_to_end, serve_one};
+use common::{echo, echo_served, expect, raw_client, read_to_end, serve_one};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -87,12 +88,19 @@ async fn reply_is_not_held_back() {
         echo(ws).await
     })
     .await;
-    let both = [frame(0x81, b"first"), frame(0x81, b"second")].concat();
+    let both = [
+        frame(Role::Server, TEXT | FIN, b"first"),
+        frame(Role::Server, TEXT | FIN, b"second"),
+    ]
+    .concat();
     let mut client = raw_client(address, &both).await;
     expect(&mut client, b"\x81\x05first").await;
     replied.notify_one();
     expect(&mut client, b"\x81\x06second").await;
-    client.write_all(&frame(0x88, b"")).await.unwrap();
+    client
+        .write_all(&frame(Role::Server, CLOSE, b""))
+        .await
+        .unwrap();
     assert_eq!(read_to_end(&mut client).await, b"\x88\0");
     drop(client);
     served.await.unwrap().unwrap();
@@ -198,8 +206,8 @@ fn reading_and_writing_tasks_on_two_threads_lose_nothing() {
 
 /// Floods an echo with many small messages at once and gives how many replies had come when `done` was set.
 async fn flood(address: SocketAddr, messages: usize) -> Vec<u8> {
-    let mut input = frame(0x82, b"x").repeat(messages);
-    input.extend_from_slice(&frame(0x88, b""));
+    let mut input = frame(Role::Server, BINARY | FIN, b"x").repeat(messages);
+    input.extend_from_slice(&frame(Role::Server, CLOSE, b""));
     let mut client = raw_client(address, b"").await;
     let (mut reader, mut writer) = client.split();
     let (written, read) = tokio::join!(writer.write_all(&input), read_to_end(&mut reader));

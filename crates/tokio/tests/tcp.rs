@@ -3,12 +3,12 @@
 mod common;
 
 use bowline_testing::payload;
+use bowline_testing::wire::{BINARY, CLOSE, FIN, TEXT, close_frame, frame};
 use bowline_tokio::{
-    Acceptor, CloseCode, Connector, EndedBy, Error, Event, Io, Message, WebSocket,
+    Acceptor, CloseCode, Connector, EndedBy, Error, Event, Io, Message, Role, WebSocket,
 };
 use common::{
-    ANSWER, REQUEST, echo, echo_served, expect, frame, raw_accept, raw_client, read_to_end,
-    serve_one,
+    ANSWER, REQUEST, echo, echo_served, expect, raw_accept, raw_client, read_to_end, serve_one,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,7 +92,10 @@ async fn pings_are_answered_on_the_way() {
 async fn the_server_ends_tcp_first_when_the_client_closes() {
     let (address, served) = serve_one(echo).await;
     let mut client = raw_client(address, b"").await;
-    client.write_all(&frame(0x88, b"\x03\xe8")).await.unwrap();
+    client
+        .write_all(&close_frame(Role::Server, 1000, ""))
+        .await
+        .unwrap();
     // The client's own direction is still open when the server's ends.
     assert_eq!(read_to_end(&mut client).await, b"\x88\x02\x03\xe8");
     drop(client);
@@ -106,7 +109,10 @@ async fn the_server_ends_tcp_first_when_it_closes() {
         serve_one(|mut ws| async move { ws.close(CloseCode::GOING_AWAY).await }).await;
     let mut client = raw_client(address, b"").await;
     expect(&mut client, b"\x88\x02\x03\xe9").await;
-    client.write_all(&frame(0x88, b"\x03\xe9")).await.unwrap();
+    client
+        .write_all(&close_frame(Role::Server, 1001, ""))
+        .await
+        .unwrap();
     assert_eq!(read_to_end(&mut client).await, b"");
     drop(client);
     served.await.unwrap().unwrap();
@@ -203,9 +209,9 @@ async fn a_refusal_arrives_whole_although_input_is_unread() {
 async fn frames_in_the_segment_of_the_request_are_received() {
     let (address, served) = serve_one(echo).await;
     let behind = [
-        frame(0x81, b"first"),
-        frame(0x82, b"second"),
-        frame(0x88, b""),
+        frame(Role::Server, TEXT | FIN, b"first"),
+        frame(Role::Server, BINARY | FIN, b"second"),
+        frame(Role::Server, CLOSE, b""),
     ]
     .concat();
     let mut client = raw_client(address, &behind).await;

@@ -4,8 +4,9 @@ mod common;
 
 use std::time::Duration;
 
+use bowline_testing::wire::{CLOSE, PONG, frame};
 use bowline_tokio::{Acceptor, CloseCode, Config, Connector, EndedBy, Error, Io, Role, Timeout};
-use common::{ANSWER, REQUEST, expect, frame, raw_accept, read_to_end};
+use common::{ANSWER, REQUEST, expect, raw_accept, read_to_end};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep};
 
@@ -74,9 +75,15 @@ async fn a_client_that_answers_pings_is_kept() {
             let begin = Instant::now();
             expect(&mut client, b"\x89\0").await;
             assert_eq!(begin.elapsed().as_secs(), 20);
-            client.write_all(&frame(0x8a, b"")).await.unwrap();
+            client
+                .write_all(&frame(Role::Server, PONG, b""))
+                .await
+                .unwrap();
         }
-        client.write_all(&frame(0x88, b"")).await.unwrap();
+        client
+            .write_all(&frame(Role::Server, CLOSE, b""))
+            .await
+            .unwrap();
         expect(&mut client, b"\x88\0").await;
         assert_eq!(read_to_end(&mut client).await, b"");
         drop(client);

@@ -6,15 +6,10 @@
 mod clock;
 mod run;
 mod script;
-mod wire;
 
 pub(crate) use clock::{Fake, advance, timers_made, timers_reset};
 pub(crate) use run::{Executor, Gate, Handle, complete, poll_once, poll_times};
 pub(crate) use script::{Fault, Input, Script, Scripted, State};
-pub(crate) use wire::{
-    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, close_frame, frame, frames, masked,
-    whole_frames,
-};
 
 use bowline_io::{Config, Role, WebSocket};
 use bytes::BytesMut;

@@ -179,37 +179,6 @@ pub(crate) fn connection(
     }
 }
 
-/// A frame as the peer of an end with this role writes it, its length in the shortest form. The masking key is zero.
-pub(crate) fn frame(receiver: Role, first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = head(receiver, first, payload.len() as u64);
-    frame.extend_from_slice(payload);
-    frame
-}
-
-/// The header of such a frame.
-pub(crate) fn head(receiver: Role, first: u8, len: u64) -> Vec<u8> {
-    let masked = match receiver {
-        Role::Server => 0x80,
-        Role::Client => 0,
-    };
-    let mut head = vec![first];
-    match len {
-        0..=125 => head.push(masked | len as u8),
-        126..=0xFFFF => {
-            head.push(masked | 126);
-            head.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        _ => {
-            head.push(masked | 127);
-            head.extend_from_slice(&len.to_be_bytes());
-        }
-    }
-    if receiver == Role::Server {
-        head.extend_from_slice(&[0; 4]);
-    }
-    head
-}
-
 /// The role of a vector.
 pub(crate) fn role(role: vectors::Role) -> Role {
     match role {
@@ -217,13 +186,3 @@ pub(crate) fn role(role: vectors::Role) -> Role {
         vectors::Role::Server => Role::Server,
     }
 }
-
-pub(crate) const CONT: u8 = 0x00;
-pub(crate) const TEXT: u8 = 0x01;
-pub(crate) const BINARY: u8 = 0x02;
-pub(crate) const CLOSE: u8 = 0x88;
-pub(crate) const PING: u8 = 0x89;
-pub(crate) const PONG: u8 = 0x8A;
-pub(crate) const FIN: u8 = 0x80;
-pub(crate) const RSV2: u8 = 0x20;
-pub(crate) const RSV3: u8 = 0x10;

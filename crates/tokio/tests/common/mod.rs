@@ -48,25 +48,6 @@ where
     (address, served)
 }
 
-/// A frame as a client writes it, masked with zeros.
-pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ ..126 => frame.push(0x80 | len as u8),
-        len @ ..0x1_0000 => {
-            frame.push(0xfe);
-            frame.extend_from_slice(&(len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(0xff);
-            frame.extend_from_slice(&(len as u64).to_be_bytes());
-        }
-    }
-    frame.extend_from_slice(&[0; 4]);
-    frame.extend_from_slice(payload);
-    frame
-}
-
 /// Connects and makes the opening handshake by hand; `behind` is in the same write.
 pub(crate) async fn raw_client(address: SocketAddr, behind: &[u8]) -> TcpStream {
     let mut client = TcpStream::connect(address).await.unwrap();
