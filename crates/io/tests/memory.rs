@@ -103,6 +103,20 @@ fn echo_all(socket: &mut WebSocket<Lean>) -> usize {
     })
 }
 
+/// What a connection costs after `run`, its own size included, in bytes: the mean of `count` with the same input.
+fn each_keeps(count: usize, mut run: impl FnMut(&mut WebSocket<Lean>)) -> usize {
+    let mut one = || {
+        again();
+        let mut socket = socket();
+        run(&mut socket);
+        socket
+    };
+    // The thread's own buffers.
+    let _warm = one();
+    let (_sockets, used) = ALLOCATOR.measure(|| (0..count).map(|_| one()).collect::<Vec<_>>());
+    used.kept.unsigned_abs() / count
+}
+
 #[test]
 fn an_idle_connection_owns_no_buffer_whatever_has_passed_through_it() {
     let everything = [
@@ -114,49 +128,22 @@ fn an_idle_connection_owns_no_buffer_whatever_has_passed_through_it() {
     ]
     .concat();
     input(everything);
-    // The thread's own buffers.
-    let mut warm = socket();
-    assert_eq!(echo_all(&mut warm), 2);
-    const CONNECTIONS: usize = 500;
-    let (sockets, used) = ALLOCATOR.measure(|| {
-        let mut sockets = Vec::with_capacity(CONNECTIONS);
-        for _ in 0..CONNECTIONS {
-            again();
-            let mut socket = socket();
-            assert_eq!(echo_all(&mut socket), 2);
-            sockets.push(socket);
-        }
-        sockets
-    });
-    let each = used.kept / CONNECTIONS as isize;
+    let each = each_keeps(500, |socket| assert_eq!(echo_all(socket), 2));
     assert!(each <= 1536, "{each} bytes each");
-    drop(sockets);
 }
 
 #[test]
 fn a_program_that_waits_for_something_else_after_an_event_or_a_chunk_holds_no_buffer() {
     input(frame(Role::Server, TEXT | FIN, "hello"));
-    let mut warm = socket();
-    assert_eq!(echo_all(&mut warm), 1);
-    const CONNECTIONS: usize = 100;
     for chunks in [false, true] {
-        let (sockets, used) = ALLOCATOR.measure(|| {
-            let mut sockets = Vec::with_capacity(CONNECTIONS);
-            for _ in 0..CONNECTIONS {
-                again();
-                let mut socket = socket();
-                if chunks {
-                    complete(socket.recv_chunk()).unwrap().unwrap();
-                } else {
-                    complete(socket.recv_event()).unwrap().unwrap();
-                }
-                sockets.push(socket);
+        let each = each_keeps(100, |socket| {
+            if chunks {
+                complete(socket.recv_chunk()).unwrap().unwrap();
+            } else {
+                complete(socket.recv_event()).unwrap().unwrap();
             }
-            sockets
         });
-        let each = used.kept / CONNECTIONS as isize;
         assert!(each <= 1536, "{each} bytes each, {chunks}");
-        drop(sockets);
     }
 }
 
@@ -192,19 +179,7 @@ fn ten_thousand_half_frames_cost_what_was_sent() {
     // Too short for a read of its own.
     let half = frame(Role::Server, BINARY | FIN, vec![7; 10_000])[..108].to_vec();
     input(half);
-    let mut warm = socket();
-    assert_eq!(echo_all(&mut warm), 0);
-    const CONNECTIONS: usize = 10_000;
-    let mut sockets = Vec::with_capacity(CONNECTIONS);
-    let ((), used) = ALLOCATOR.measure(|| {
-        for _ in 0..CONNECTIONS {
-            again();
-            let mut socket = socket();
-            assert_eq!(echo_all(&mut socket), 0);
-            sockets.push(socket);
-        }
-    });
-    let each = used.kept / CONNECTIONS as isize;
+    let each = each_keeps(10_000, |socket| assert_eq!(echo_all(socket), 0));
     assert!(each <= 1536 + 2 * 100, "{each} bytes each");
 }
 
@@ -214,19 +189,7 @@ fn the_beginning_of_a_large_message_costs_at_most_twice_what_was_sent_and_16_kib
         let mut half = frame(Role::Server, BINARY | FIN, vec![7; 1_000_000]);
         half.truncate(14 + sent);
         input(half);
-        let mut warm = socket();
-        assert_eq!(echo_all(&mut warm), 0);
-        const CONNECTIONS: usize = 100;
-        let mut sockets = Vec::with_capacity(CONNECTIONS);
-        let ((), used) = ALLOCATOR.measure(|| {
-            for _ in 0..CONNECTIONS {
-                again();
-                let mut socket = socket();
-                assert_eq!(echo_all(&mut socket), 0);
-                sockets.push(socket);
-            }
-        });
-        let each = used.kept.unsigned_abs() / CONNECTIONS;
+        let each = each_keeps(100, |socket| assert_eq!(echo_all(socket), 0));
         assert!(
             each <= 1536 + 2 * sent + 16 * 1024,
             "{sent} sent, {each} bytes each"
