@@ -18,7 +18,7 @@ Runs, in this order:
   fmt           cargo fmt --check
   clippy        all targets, all features, warnings denied; its `incompatible_msrv` stands in for
                 a build with the oldest supported Rust
-  test          cargo test --workspace
+  test          cargo test --workspace, with 10,000 seeds of the simulation
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
   no_std        a program without std that uses bowline-frame links and runs

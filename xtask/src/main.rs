@@ -8,6 +8,7 @@ mod conformance;
 mod docs;
 mod interop;
 mod peers;
+mod simulate;
 mod steps;
 mod tidy;
 mod workspace;
@@ -57,6 +58,12 @@ const TASKS: &[Task] = &[
         summary: "python and node peers against the bowline program",
         help: interop::HELP,
         run: interop::run,
+    },
+    Task {
+        name: "simulate",
+        summary: "seeded runs of two connections over a hostile transport",
+        help: simulate::HELP,
+        run: simulate::run,
     },
     Task {
         name: "docs",
