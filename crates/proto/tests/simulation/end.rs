@@ -1,21 +1,26 @@
-//! One end: a shell that moves bytes, a program that calls at random, and what must hold of both.
+//! One end: a shell that moves bytes for its machine, and what must hold meanwhile.
 
-use std::collections::VecDeque;
+mod program;
+mod said;
+
 use std::time::{Duration, Instant};
 
 use bowline_extension::Extension;
-use bowline_frame::{CloseCode, CloseFrame, MaskKeys, Message, MessageKind, Role};
+use bowline_frame::{CloseCode, CloseFrame, MaskKeys, Message, Role};
 use bowline_proto::{
-    Config, Connection, Deadlines, Ended, EndedBy, EventRef, Inbound, Outbound, ProtocolError,
-    QueueError, Reply, Timeout,
+    Config, Connection, Deadlines, Ended, EndedBy, Inbound, Outbound, ProtocolError, Reply, Timeout,
 };
 use bowline_testing::extension::RunLength;
 use bowline_testing::random::Random;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Buf;
 
 use crate::ALLOCATOR;
 use crate::link::{Link, Read};
 use crate::trace::Trace;
+
+use said::{Told, told};
+
+pub(crate) use said::Said;
 
 /// One end of the connection, driven as a shell drives it.
 pub(crate) struct End {
@@ -59,20 +64,6 @@ pub(crate) struct Happened {
     pub(crate) delivered: u64,
 }
 
-/// What one end has said and the other has not yet heard.
-#[derive(Default)]
-pub(crate) struct Said {
-    messages: VecDeque<Message>,
-    /// The message that is being sent in fragments.
-    open: Option<(MessageKind, BytesMut)>,
-    pings: VecDeque<Ping>,
-    unanswered: VecDeque<Ping>,
-    pub(crate) close: Option<Option<CloseFrame>>,
-}
-
-/// The number in a ping or a pong; `None`: it is empty, as the machine's own are.
-type Ping = Option<u64>;
-
 /// A way to let time pass for the machine.
 type HandleTime = fn(&mut Deadlines, Instant, &mut Inbound, &mut Outbound) -> Option<Timeout>;
 
@@ -87,15 +78,6 @@ pub(crate) struct Scene<'a> {
     pub(crate) heard: &'a mut Said,
     pub(crate) random: &'a mut Random,
     pub(crate) trace: &'a Trace,
-}
-
-/// What an event tells, with nothing borrowed, and nothing allocated that would pass for the machine's memory.
-enum Told {
-    Message,
-    Chunk { len: usize, last: bool },
-    Ping(Ping),
-    Pong(Ping),
-    Close(Option<CloseFrame>),
 }
 
 impl End {
@@ -165,59 +147,6 @@ impl End {
         }
         self.until = wants.until.map(|until| until - scene.start);
         moved
-    }
-
-    /// Calls something that a program may call.
-    pub(crate) fn call(&mut self, scene: &mut Scene<'_>) {
-        if self.outcome.is_some() {
-            return;
-        }
-        let choice = scene.random.below(20);
-        if choice == 0 && !self.outbound.is_over_soft_mark() {
-            self.ping(scene);
-        } else if choice < 6 || scene.said.open.is_some() {
-            self.fragment(scene);
-        } else {
-            self.message(choice, scene);
-        }
-        self.check_output();
-    }
-
-    /// Begins the closing handshake with a frame of any legal kind.
-    pub(crate) fn close(&mut self, scene: &mut Scene<'_>) {
-        if self.outcome.is_some() {
-            return;
-        }
-        let code = [1000, 1001, 1011, 3000, 4999][scene.random.below(5)];
-        let close = match scene.random.below(3) {
-            0 => None,
-            1 => Some(CloseCode::new(code).unwrap().into()),
-            _ => Some(CloseFrame::new(CloseCode::new(code).unwrap(), "bis später").unwrap()),
-        };
-        self.close_with(close, scene);
-    }
-
-    /// Drops the connection; a courteous program offers a Close once.
-    pub(crate) fn drop(&mut self, courteous: bool, scene: &mut Scene<'_>) {
-        if self.outcome.is_some() {
-            return;
-        }
-        scene
-            .trace
-            .end(self.role, format_args!("drops (courteous: {courteous})"));
-        if courteous {
-            self.close_with(Some(CloseCode::GOING_AWAY.into()), scene);
-            self.write(scene);
-        }
-        self.leave(Outcome::Dropped, scene);
-    }
-
-    fn close_with(&mut self, close: Option<CloseFrame>, scene: &mut Scene<'_>) {
-        if self.outbound.close(close.as_ref()) {
-            scene.trace.end(self.role, format_args!("closes {close:?}"));
-            scene.said.close = Some(close);
-            self.happened.asked = true;
-        }
     }
 
     fn wants(&mut self, scene: &Scene<'_>) -> bowline_proto::Wants {
@@ -474,114 +403,6 @@ impl End {
         true
     }
 
-    fn ping(&mut self, scene: &mut Scene<'_>) {
-        self.count += 1;
-        match self.outbound.ping(&self.count.to_be_bytes()) {
-            Ok(()) => {
-                scene
-                    .trace
-                    .end(self.role, format_args!("sends ping {}", self.count));
-                scene.said.pings.push_back(Some(self.count));
-                scene.said.unanswered.push_back(Some(self.count));
-            }
-            Err(error) => assert!(self.outbound.is_closed(), "{error}"),
-        }
-    }
-
-    fn fragment(&mut self, scene: &mut Scene<'_>) {
-        if self.outbound.is_over_soft_mark() {
-            return;
-        }
-        let kind = match &scene.said.open {
-            Some((kind, _)) => *kind,
-            None => any_kind(scene.random),
-        };
-        let payload = self.payload(kind, scene.random);
-        let last = scene.random.below(3) == 0;
-        match self.outbound.fragment(kind, payload.clone(), last) {
-            Ok(()) => {
-                scene.trace.end(
-                    self.role,
-                    format_args!("sends a fragment, {} bytes, last: {last}", payload.len()),
-                );
-                let open = scene.said.open.take();
-                let (_, mut whole) = open.unwrap_or((kind, BytesMut::new()));
-                whole.extend_from_slice(&payload);
-                self.longest = self.longest.max(payload.len());
-                if last {
-                    scene.said.messages.push_back(message(kind, whole.freeze()));
-                } else {
-                    scene.said.open = Some((kind, whole));
-                }
-            }
-            Err(error) => assert!(self.outbound.is_closed(), "{error}"),
-        }
-    }
-
-    fn message(&mut self, choice: usize, scene: &mut Scene<'_>) {
-        let kind = any_kind(scene.random);
-        let message = message(kind, self.payload(kind, scene.random));
-        let queues = choice < 12;
-        if !queues && self.outbound.is_over_soft_mark() {
-            return;
-        }
-        let sent = if queues {
-            match self.outbound.queue(message.clone()) {
-                Ok(()) => true,
-                Err(QueueError::Full(back)) => {
-                    assert!(back == message && self.outbound.len() > self.config.hard_mark);
-                    scene
-                        .trace
-                        .end(self.role, format_args!("has its queue full"));
-                    return;
-                }
-                Err(_) => false,
-            }
-        } else if choice < 16 {
-            self.outbound.send(message.clone()).is_ok()
-        } else {
-            self.outbound.send_ref(message.as_ref()).is_ok()
-        };
-        assert_eq!(sent, !self.outbound.is_closed(), "sent unless closed");
-        if sent {
-            scene.trace.end(
-                self.role,
-                format_args!("sends {kind}, {} bytes", message.len()),
-            );
-            self.longest = self.longest.max(message.len());
-            scene.said.messages.push_back(message);
-        }
-    }
-
-    /// A payload unlike those before it.
-    fn payload(&mut self, kind: MessageKind, random: &mut Random) -> Bytes {
-        self.count += 1;
-        let len = match random.below(100) {
-            0..5 => 0,
-            5..70 => random.below(200),
-            70..93 => random.below(1500),
-            93..98 => random.below(6000),
-            98 => random.below(20_000),
-            // Long enough to be read into its place.
-            _ => 20_000 + random.below(40_000),
-        };
-        let mut payload = format!("{} ", self.count).into_bytes();
-        let pattern = match kind {
-            MessageKind::Text => "Größe €uro 𝄞 aaaa".as_bytes(),
-            MessageKind::Binary => b"\0\xFF\x80aaaa\x01",
-        };
-        payload.extend(pattern.repeat(len / pattern.len() + 1));
-        payload.truncate(len);
-        if kind == MessageKind::Text {
-            let valid = match std::str::from_utf8(&payload) {
-                Ok(text) => text.len(),
-                Err(error) => error.valid_up_to(),
-            };
-            payload.truncate(valid);
-        }
-        payload.into()
-    }
-
     /// Lets the reading half do something after which it holds less.
     fn forget(&mut self, what: fn(&mut Inbound)) {
         let ((), used) = ALLOCATOR.measure(|| what(&mut self.inbound));
@@ -654,68 +475,6 @@ impl End {
             happened.closed,
             "1006 without a Close"
         );
-    }
-}
-
-/// Compares an event with what the peer said; `delivered` of a message that comes in chunks is known.
-fn told(event: &EventRef<'_>, heard: &Said, delivered: Option<usize>) -> Told {
-    let next = heard.messages.front();
-    match event {
-        EventRef::Message(message) => {
-            assert!(
-                next.is_some_and(|next| next.as_ref() == *message),
-                "wrong message"
-            );
-            Told::Message
-        }
-        EventRef::Assembled(message) => {
-            assert!(next == Some(message), "wrong message");
-            Told::Message
-        }
-        EventRef::Chunk(chunk) => {
-            assert_eq!(chunk.first, delivered.is_none(), "one first chunk");
-            let (kind, sent) = match (next, &heard.open) {
-                (Some(next), _) => (next.kind(), next.as_bytes()),
-                (None, Some((kind, open))) => (*kind, &open[..]),
-                (None, None) => panic!("a chunk of no message"),
-            };
-            let rest = &sent[delivered.unwrap_or(0)..];
-            assert!(
-                kind == chunk.kind && rest.starts_with(chunk.payload),
-                "wrong chunk"
-            );
-            if chunk.last {
-                assert!(
-                    next.is_some() && rest.len() == chunk.payload.len(),
-                    "cut message"
-                );
-            }
-            Told::Chunk {
-                len: chunk.payload.len(),
-                last: chunk.last,
-            }
-        }
-        EventRef::Ping(payload) => Told::Ping(number(payload)),
-        EventRef::Pong(payload) => Told::Pong(number(payload)),
-        EventRef::Close(close) => Told::Close(close.clone()),
-        _ => unreachable!("an event the simulation does not know"),
-    }
-}
-
-fn number(payload: &[u8]) -> Ping {
-    let number = payload.try_into().map(u64::from_be_bytes).ok();
-    assert!(number.is_some() || payload.is_empty(), "altered payload");
-    number
-}
-
-fn any_kind(random: &mut Random) -> MessageKind {
-    [MessageKind::Text, MessageKind::Binary][random.below(2)]
-}
-
-fn message(kind: MessageKind, payload: Bytes) -> Message {
-    match kind {
-        MessageKind::Text => Message::Text(payload.try_into().expect("made of characters")),
-        MessageKind::Binary => Message::Binary(payload),
     }
 }
 
