@@ -41,6 +41,9 @@ pub(crate) struct End {
     held: isize,
     fed: usize,
     longest: usize,
+    /// Bytes that the transport took, and those it takes until our Close is out.
+    written: u64,
+    close_ends: Option<u64>,
     count: u64,
 }
 
@@ -103,6 +106,8 @@ impl End {
             held: 0,
             fed: 0,
             longest: 0,
+            written: 0,
+            close_ends: None,
             count: 0,
         }
     }
@@ -113,7 +118,8 @@ impl End {
         if self.outcome.is_some() || self.busy_until > now {
             return false;
         }
-        let mut moved = self.write(scene);
+        let wants = self.wants(scene);
+        let mut moved = wants.write && self.write(scene);
         if scene.random.below(4) == 0 {
             moved |= self.time_out(Deadlines::handle_overdue, scene);
         }
@@ -141,7 +147,7 @@ impl End {
                 self.role,
                 format_args!("over: {ended} (clean: {})", ended.clean),
             );
-            self.check_end(&ended, scene.said);
+            self.check_end(&ended);
             self.leave(Outcome::Ended(ended), scene);
             return true;
         }
@@ -167,7 +173,10 @@ impl End {
                 .write(scene.trace.now, transmit.chunk(), scene.random);
             match written {
                 Ok(0) => return moved,
-                Ok(count) => transmit.advance(count),
+                Ok(count) => {
+                    transmit.advance(count);
+                    self.written += count as u64;
+                }
                 Err(_) => {
                     scene
                         .trace
@@ -358,10 +367,17 @@ impl End {
     }
 
     fn reply_close(&mut self, close: Option<CloseFrame>, scene: &mut Scene<'_>) {
-        if !self.outbound.is_closed() {
-            scene.said.close = Some(close.clone());
+        let was_closed = self.outbound.is_closed();
+        self.outbound.reply(Reply::Close(close.clone()));
+        if !was_closed {
+            self.closed_with(close, scene);
         }
-        self.outbound.reply(Reply::Close(close));
+    }
+
+    /// Takes note of the Close that was queued.
+    fn closed_with(&mut self, close: Option<CloseFrame>, scene: &mut Scene<'_>) {
+        scene.said.close = Some(close);
+        self.close_ends = Some(self.written + self.outbound.len() as u64);
     }
 
     /// True if a deadline has passed that ends the connection.
@@ -395,7 +411,7 @@ impl End {
         assert!(code.is_none() || !was_closed, "a Close is queued once");
         if let Some(code) = code {
             let close = CloseFrame::truncated(code, &timeout.to_string());
-            scene.said.close = Some(Some(close));
+            self.closed_with(Some(close), scene);
         }
         self.happened.timeout.get_or_insert(timeout);
         // It is offered once.
@@ -407,6 +423,7 @@ impl End {
     fn forget(&mut self, what: fn(&mut Inbound)) {
         let ((), used) = ALLOCATOR.measure(|| what(&mut self.inbound));
         self.held += used.kept;
+        self.check_input();
     }
 
     fn finished_message(&mut self) {
@@ -439,9 +456,11 @@ impl End {
         );
     }
 
-    /// Input is bounded by what has arrived, or by what it may decode to.
+    /// Input is bounded by what has arrived, or by what it may decode to; after the end there is none.
     fn check_input(&self) {
         let most = match self.extension {
+            // After the end nothing is kept but a close reason.
+            _ if !self.inbound.is_open() => 512,
             None => 2 * self.fed + 16 * 1024 + 512,
             // A message that is put together, or what one read left to be decoded into chunks, and a chunk.
             Some(_) => 2 * (self.config.max_message as usize).max(BLOCK) + 32 * 1024,
@@ -454,7 +473,7 @@ impl End {
         );
     }
 
-    fn check_end(&self, ended: &Ended, said: &Said) {
+    fn check_end(&self, ended: &Ended) {
         let happened = &self.happened;
         let why = match ended.by {
             EndedBy::Us => happened.asked,
@@ -467,8 +486,14 @@ impl End {
         assert!(why, "{ended} after {happened:?}");
         assert_eq!(
             ended.clean,
-            happened.closed && said.close.is_some() && self.outbound.is_done(),
+            happened.closed && self.close_ends.is_some_and(|end| end <= self.written),
             "both Closes were exchanged or not"
+        );
+        // RFC 6455 §7.1.1: the transport ends before we let go of it.
+        let excused = happened.lost || happened.timeout.is_some();
+        assert!(
+            !ended.clean || self.inbound.is_eof() || excused,
+            "let go too early"
         );
         assert_eq!(
             ended.code() != 1006,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bowline_frame::{CloseFrame, Role};
-use bowline_proto::{Config, EndedBy, Keepalive};
+use bowline_proto::{Config, EndedBy, Keepalive, Timeout};
 use bowline_testing::extension::RunLength;
 use bowline_testing::random::Random;
 
@@ -213,9 +213,12 @@ impl World {
             return;
         };
         if self.calm {
+            let timeouts = self.ends.each_ref().map(|end| &end.happened.timeout);
+            let in_time =
+                |timeout: &&Option<Timeout>| matches!(timeout, None | Some(Timeout::Idle { .. }));
             assert!(
-                client.clean && server.clean,
-                "nothing went wrong, but it ended: {client}; {server}"
+                client.clean && server.clean && timeouts.iter().all(in_time),
+                "nothing went wrong, but it ended: {client}; {server}; {timeouts:?}"
             );
         }
         if client.clean && server.clean {
@@ -259,11 +262,16 @@ impl World {
 
 fn config(role: Role, small: bool, random: &mut Random) -> Config {
     let mut seconds = |most: usize| Duration::from_millis(100 + random.below(most * 1000) as u64);
+    // Enough for what may wait before a Close or a pong on the slowest link.
+    let patience = Duration::from_secs(5);
     let mut config = Config::new(role)
-        .keepalive(Some(Keepalive::new(seconds(20), seconds(20))))
-        .close(seconds(5) + Duration::from_secs(1))
+        .keepalive(Some(Keepalive::new(seconds(20), seconds(15) + patience)))
+        .close(seconds(5) + patience)
         .write(Some(seconds(30)))
-        .idle(Some(seconds(30) + Duration::from_secs(10)));
+        .idle(Some(seconds(30) + patience));
+    if random.below(2) == 0 {
+        config.write = Some(Duration::from_millis(100 + random.below(1000) as u64));
+    }
     config.soft_mark = [1024, 8 * 1024, 64 * 1024][random.below(3)];
     config.hard_mark = config.soft_mark * (1 + random.below(8));
     config.max_message = if small { 5000 } else { 512 * 1024 };

@@ -56,7 +56,7 @@ impl End {
     fn close_with(&mut self, close: Option<CloseFrame>, scene: &mut Scene<'_>) {
         if self.outbound.close(close.as_ref()) {
             scene.trace.end(self.role, format_args!("closes {close:?}"));
-            scene.said.close = Some(close);
+            self.closed_with(close, scene);
             self.happened.asked = true;
         }
     }
