@@ -293,7 +293,7 @@ fn script(calm: bool, random: &mut Random) -> Vec<(Duration, Deed)> {
             script.push((at(random), fault(random)));
         }
     }
-    // What is called before the last fault is over may come before it, or after.
+    // The later of two instants, so that most of the script comes before it.
     let first = random.below(2);
     script.push((at(random).max(at(random)), Deed::Close(first)));
     if random.below(3) == 0 {
