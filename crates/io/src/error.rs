@@ -3,6 +3,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use bowline_frame::CloseCode;
 use bowline_handshake::{ClientHandshakeError, RefusalReason};
 use bowline_proto::{ProtocolError, SendError, Timeout};
 use bytes::Bytes;
@@ -53,6 +54,10 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // A limit is ours; to pass it breaks no rule.
+            Self::Protocol(error) if error.close_code() == CloseCode::MESSAGE_TOO_BIG => {
+                f.write_str("the peer passed a limit")
+            }
             Self::Protocol(_) => f.write_str("the peer broke the protocol"),
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Transport(_) => f.write_str("the transport failed"),
@@ -156,5 +161,5 @@ impl From<Error> for io::Error {
     }
 }
 
-// DESIGN: a `Result` of the hot path stays small.
+// Every call of the hot path returns it.
 const _: () = assert!(size_of::<Error>() <= 32);

@@ -192,6 +192,6 @@ fn what_decodes_to_more_than_the_limit_is_answered_with_1009() {
         client.ended().unwrap().code()
     });
     executor.run();
-    assert_eq!(receiving.take().unwrap(), "the peer broke the protocol");
+    assert_eq!(receiving.take().unwrap(), "the peer passed a limit");
     assert_eq!(sending.take().unwrap(), 1009);
 }

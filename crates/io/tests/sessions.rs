@@ -130,9 +130,6 @@ fn sessions_give_the_same_over_a_transport_that_stutters() {
 #[test]
 fn a_session_cut_at_any_byte_gives_whole_messages_and_says_that_the_peer_is_lost() {
     for session in sessions() {
-        if session.wire.len() > 2000 {
-            continue;
-        }
         let all = messages(&session);
         let mut before = 0;
         for cut in 0..session.wire.len() {
@@ -225,8 +222,7 @@ fn a_transport_that_fails_after_any_byte_has_got_those_before_it_once() {
         Fault::Zero,
         Fault::Overclaim,
     ];
-    let near_the_ends = (0..40).chain(all.len() - 40..all.len());
-    for (at, vectored) in near_the_ends.flat_map(|at| [(at, true), (at, false)]) {
+    for (at, vectored) in (0..all.len()).flat_map(|at| [(at, true), (at, false)]) {
         for fault in faults {
             let (script, transport) = Script::new();
             script.state().vectored = vectored;
@@ -260,8 +256,7 @@ fn a_transport_that_fails_after_any_byte_has_got_those_before_it_once() {
 #[test]
 fn a_transport_that_is_full_after_any_byte_loses_and_repeats_none() {
     let all = spoken();
-    let near_the_ends = (0..40).chain(all.len() - 40..all.len());
-    for at in near_the_ends {
+    for at in 0..all.len() {
         let (script, socket) = open(Role::Server, &Config::new(Role::Server));
         script.state().room = at;
         let mut executor = common::Executor::new();

@@ -3,12 +3,30 @@
 //! `tokio_echo_client --autobahn URL` plays the client of the Autobahn test suite.
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use bowline_tokio::{CloseCode, Connector, Message};
 use tokio::sync::mpsc;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("tokio_echo_client: {error}");
+            // An error says what happened, its sources why.
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprint!(": {cause}");
+                source = cause.source();
+            }
+            eprintln!();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--autobahn", url] => autobahn(url.trim_end_matches('/')).await,

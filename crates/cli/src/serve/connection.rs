@@ -71,7 +71,7 @@ pub(super) async fn serve(
             ));
         }
         Err(error) => log(format_args!(
-            "{peer} asked for nothing: {}",
+            "{peer} ended before its request did: {}",
             explained(&error)
         )),
     }

@@ -19,7 +19,7 @@ pub(super) fn page() -> Result<Response<Bytes>, getrandom::Error> {
     let nonce: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
+         connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
     let mut response = response(StatusCode::OK, PAGE.replace(NONCE, &nonce));
