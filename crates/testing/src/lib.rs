@@ -5,6 +5,7 @@
 pub mod alloc;
 pub mod extension;
 pub mod feed;
+pub mod fuzzing;
 pub mod hex;
 pub mod payload;
 pub mod random;
