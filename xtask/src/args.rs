@@ -41,6 +41,12 @@ impl Args {
         Ok(None)
     }
 
+    /// Takes the first that is no option: call it when the options are taken.
+    pub(crate) fn word(&mut self) -> Option<String> {
+        let at = self.0.iter().position(|arg| !arg.starts_with('-'))?;
+        Some(self.0.remove(at))
+    }
+
     pub(crate) fn finish(self) -> Result<()> {
         match self.0.first() {
             None => Ok(()),
@@ -81,6 +87,15 @@ mod tests {
         assert_eq!(args.value("--crate").unwrap(), None);
         assert!(!args.flag("--full"));
         assert!(args.finish().is_err());
+    }
+
+    #[test]
+    fn a_word_is_what_is_left_beside_the_options() {
+        let mut args = args("--minutes 2 header");
+        assert_eq!(args.value("--minutes").unwrap().as_deref(), Some("2"));
+        assert_eq!(args.word().as_deref(), Some("header"));
+        assert_eq!(args.word(), None);
+        args.finish().unwrap();
     }
 
     #[test]

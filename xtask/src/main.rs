@@ -1,4 +1,4 @@
-//! Builds, checks and releases Bowline.
+//! Builds and checks Bowline.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -6,6 +6,7 @@ mod build;
 mod ci;
 mod conformance;
 mod docs;
+mod fuzz;
 mod interop;
 mod peers;
 mod simulate;
@@ -64,6 +65,12 @@ const TASKS: &[Task] = &[
         summary: "seeded runs of two connections over a hostile transport",
         help: simulate::HELP,
         run: simulate::run,
+    },
+    Task {
+        name: "fuzz",
+        summary: "the fuzz targets, for a minute each",
+        help: fuzz::HELP,
+        run: fuzz::run,
     },
     Task {
         name: "docs",
