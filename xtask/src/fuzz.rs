@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`.
 
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,9 +23,9 @@ target's committed corpus, which `cargo test` replays, and name a test after it.
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let minutes = match args.value("--minutes")? {
-        None => 1,
+        None => NonZeroU64::MIN,
         Some(text) => text
-            .parse::<u64>()
+            .parse()
             .map_err(|error| format!("--minutes {text}: {error}"))?,
     };
     let name = args.word();
@@ -91,7 +92,12 @@ fn require_cargo_fuzz() -> Result<()> {
     )
 }
 
-fn fuzz(step: &mut Step, workspace: &Workspace, target: &Target, minutes: u64) -> Result<String> {
+fn fuzz(
+    step: &mut Step,
+    workspace: &Workspace,
+    target: &Target,
+    minutes: NonZeroU64,
+) -> Result<String> {
     let place = workspace.target.join("fuzz");
     let (found, failed) = (
         place.join("corpus").join(&target.name),
@@ -109,11 +115,12 @@ fn fuzz(step: &mut Step, workspace: &Workspace, target: &Target, minutes: u64) -
         .arg(found)
         .arg(target.dir.join("corpus").join(&target.name))
         .arg("--")
-        .arg(format!("-max_total_time={}", minutes.saturating_mul(60)))
+        .arg(format!(
+            "-max_total_time={}",
+            minutes.get().saturating_mul(60)
+        ))
         .arg(format!("-artifact_prefix={}/", failed.display()))
         .arg("-max_len=2048")
-        // The toolchain that runs this task would win over the one named on the command line.
-        .env_remove("RUSTUP_TOOLCHAIN")
         .current_dir(&target.dir);
     let mut course = Course::default();
     step.watch(&mut command, |line| {
