@@ -22,6 +22,19 @@ enum Outside {
 
 use Outside::{Any, Only};
 
+/// The crates that bring a transport and nothing of the protocol.
+pub(super) const CARRIERS: &[&str] = &[
+    "tokio",
+    "futures",
+    "async-std",
+    "smol",
+    "blocking",
+    "hyper",
+    "axum",
+    "h2",
+    "h3",
+];
+
 /// The layer table of docs/ARCHITECTURE.md. A new edge is a design decision: it is written there, with
 /// its reason, in the change that adds it here.
 const LAYERS: &[Row] = &[
@@ -110,17 +123,7 @@ const LAYERS: &[Row] = &[
     },
     Row {
         name: "cli",
-        inside: &[
-            "tokio",
-            "futures",
-            "async-std",
-            "smol",
-            "blocking",
-            "hyper",
-            "axum",
-            "h2",
-            "h3",
-        ],
+        inside: CARRIERS,
         outside: Any,
     },
     Row {

@@ -1,6 +1,7 @@
 //! Rules about what the code of a crate may name.
 
 use super::Finding;
+use super::edges::CARRIERS;
 use super::source::{line_of, words};
 use super::tree::Tree;
 
@@ -112,19 +113,6 @@ pub(super) fn unsafe_code(tree: &Tree<'_>) -> Vec<Finding> {
     }
     findings
 }
-
-/// The crates that bring a transport and nothing of the protocol.
-const CARRIERS: &[&str] = &[
-    "tokio",
-    "futures",
-    "async-std",
-    "smol",
-    "blocking",
-    "hyper",
-    "axum",
-    "h2",
-    "h3",
-];
 
 /// Types that only somebody who applies RFC 6455 himself needs.
 const PROTOCOL_TYPES: &[&str] = &[
