@@ -1,6 +1,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use bowline_frame::{MessageKind, Rsv};
 use bytes::BytesMut;
@@ -83,6 +84,17 @@ pub trait Decode: Send + Sync {
         out: &mut BytesMut,
         room: usize,
     ) -> Result<Progress, ExtensionError>;
+
+    /// Returns how long no message must have arrived before [`release`](Self::release) is called; `None`, the default,
+    /// if it needn't be. Constant for the life of the connection.
+    fn release_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Gives back memory that can be had again or done without. Only called between messages.
+    ///
+    /// Does nothing by default.
+    fn release(&mut self) {}
 }
 
 /// The outbound half of an extension: turns a message's payload into what goes on the wire.
@@ -123,6 +135,17 @@ pub trait Encode: Send + Sync {
     ///
     /// Does nothing by default, which fits an extension without history.
     fn interrupt(&mut self) {}
+
+    /// Returns how long no message must have been sent before [`release`](Self::release) is called; `None`, the
+    /// default, if it needn't be. Constant for the life of the connection.
+    fn release_after(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Gives back memory that can be had again or done without. Only called between messages.
+    ///
+    /// Does nothing by default.
+    fn release(&mut self) {}
 }
 
 /// What [`Decode::decode`] or [`Encode::encode`] is waiting for. Complete by definition.
