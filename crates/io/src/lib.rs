@@ -30,7 +30,7 @@ pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Parts, WebSocket};
 
 // What users of this crate need from those below, and the types of others that are in its signatures.
-pub use bowline_extension::{Extension, ExtensionError, Negotiate, Token};
+pub use bowline_extension::{Compress, Extension, ExtensionError, Negotiate, Token};
 pub use bowline_frame::{
     CloseCode, CloseFrame, FrameError, InvalidCloseCode, Message, MessageKind, MessageRef,
     ReasonTooLong, Role, Text, Utf8Error,

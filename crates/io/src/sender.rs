@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef};
 use bowline_proto::{Outbound, QueueError, SendError, Timeout};
 use bytes::Bytes;
@@ -32,11 +33,38 @@ use crate::{Error, PollWrite, Timer, Transport};
 /// [`queue`](Self::queue) gives the message back above the hard mark (1 MiB).
 pub struct Sender<T: Transport> {
     shared: Arc<Shared<T::Writer>>,
+    compress: Compress,
 }
 
 impl<T: Transport> Sender<T> {
     pub(crate) const fn new(shared: Arc<Shared<T::Writer>>) -> Self {
-        Self { shared }
+        Self {
+            shared,
+            compress: Compress::Auto,
+        }
+    }
+
+    /// Sets what this sender wishes for its messages where compression was agreed on; [`Compress::Auto`] at
+    /// first. Its clones take it over, other senders keep theirs.
+    ///
+    /// [`Compress::Never`] is the guard for secrets: where what an attacker chooses is compressed together with a
+    /// secret, the size of the result tells of the secret. What is sent with `Never` is not compressed and leaves no
+    /// trace in what is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use bowline_io::{Compress, Error, Transport, WebSocket};
+    /// # async fn log_in<T: Transport>(ws: WebSocket<T>, token: &str) -> Result<(), Error> {
+    /// let secret = ws.sender().with_compress(Compress::Never);
+    /// secret.send(token).await?;
+    /// ws.send("what the user typed").await
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn with_compress(mut self, compress: Compress) -> Self {
+        self.compress = compress;
+        self
     }
 
     /// Sends a message: waits for room, queues it, and waits until it is written, unless that is promised.
@@ -135,6 +163,7 @@ impl<T: Transport> Sender<T> {
             return Err(QueueError::Send(SendError::Closed));
         }
         out.lend_buffer();
+        out.compress(self.compress);
         let queued = out.queue(message.into());
         if let Err(QueueError::Send(SendError::Extension(_))) = queued {
             out.wake_all();
@@ -242,6 +271,7 @@ impl<T: Transport> Sender<T> {
                 out.check()?;
             }
             out.lend_buffer();
+            out.compress(self.compress);
             if let Err(error) = queue(&mut out) {
                 if matches!(error, SendError::Extension(_)) {
                     // A Close is queued, which is the receiver's to see to.
@@ -316,6 +346,7 @@ impl<T: Transport> Sender<T> {
         let mut out = self.shared.lock();
         out.check()?;
         out.lend_buffer();
+        out.compress(self.compress);
         let sent = out.send(message);
         if let Err(SendError::Extension(_)) = sent {
             out.wake_all();
@@ -384,6 +415,7 @@ impl<T: Transport> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
+            compress: self.compress,
         }
     }
 }

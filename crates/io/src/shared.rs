@@ -15,6 +15,8 @@ use crate::{Error, PollWrite, buffers};
 pub(crate) struct Shared<W> {
     /// The receiver has something to see to: bytes wait, a Close is queued, or a write failed.
     busy: AtomicBool,
+    /// An extension wants to give back memory after a while, and the receiver knows.
+    holding: AtomicBool,
     waiters: Arc<Waiters>,
     /// What the transport wakes. One for all, since a transport keeps one waker.
     waker: Waker,
@@ -58,6 +60,7 @@ impl<W: PollWrite> Shared<W> {
         let waiters = Arc::new(Waiters::default());
         let shared = Self {
             busy: AtomicBool::new(false),
+            holding: AtomicBool::new(false),
             waker: Waker::from(Arc::clone(&waiters)),
             waiters,
             write_deadline: write,
@@ -88,6 +91,12 @@ impl<W: PollWrite> Shared<W> {
     #[inline]
     pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire)
+    }
+
+    /// True if the deadlines depend on the writing side.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.is_busy() || self.holding.load(Ordering::Acquire)
     }
 
     /// Keeps the waker of the receiver, who drives what nobody else waits for.
@@ -340,6 +349,14 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
             || out.unflushed
             || out.cause.is_some();
         self.shared.busy.store(busy, Ordering::Release);
+        let holding = out.outbound.is_holding();
+        if holding != self.shared.holding.load(Ordering::Relaxed) {
+            self.shared.holding.store(holding, Ordering::Release);
+            if holding {
+                // It may be waiting without a timer for this.
+                self.shared.waiters.wake_driver();
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use bowline_extension::Extension;
+use bowline_extension::{Compress, Extension};
 use bowline_frame::{CloseFrame, MaskKeys, Message, MessageKind, MessageRef, Role, Transmit};
 use bytes::{Bytes, BytesMut};
 
@@ -110,6 +110,11 @@ impl Connection {
     /// Says that the transport has ended: nothing more will come.
     pub fn handle_eof(&mut self) {
         self.inbound.handle_eof();
+    }
+
+    /// Says what is wished for the messages that begin from now on: see [`Outbound::compress`].
+    pub const fn compress(&mut self, compress: Compress) {
+        self.outbound.compress(compress);
     }
 
     /// Queues a whole message: see [`Outbound::send`].

@@ -24,6 +24,9 @@ pub struct Deadlines {
     /// When output last moved while it waits, or the Close went out.
     moved: Option<Instant>,
     written: u64,
+    /// When a message last went out through an extension that wants to give back memory, and after how long.
+    encoded_at: Option<(Instant, Duration)>,
+    encoded: u64,
     was_waiting: bool,
     closing: bool,
     /// What began the end, once it was noted.
@@ -110,6 +113,8 @@ impl Deadlines {
             message: None,
             moved: None,
             written: 0,
+            encoded_at: None,
+            encoded: 0,
             was_waiting: false,
             closing: false,
             by: None,
@@ -132,7 +137,7 @@ impl Deadlines {
             read: !inbound.is_eof() && inbound.drained() <= self.max_drain,
             write: out.waiting,
             shutdown: !self.shut_down && self.may_shut_down(inbound, out),
-            until: self.until(ending, out),
+            until: self.until(ending, inbound, out),
         }
     }
 
@@ -206,7 +211,23 @@ impl Deadlines {
             self.close_for(&timeout, CloseCode::POLICY_VIOLATION, outbound);
             return Some(timeout);
         }
+        self.release(now, inbound, outbound);
         None
+    }
+
+    /// Lets the extension's halves give back memory that was not needed for a while.
+    fn release(&mut self, now: Instant, inbound: &mut Inbound, outbound: &mut Outbound) {
+        if let Some(after) = inbound.release_after()
+            && has_passed(now, self.message, after)
+        {
+            inbound.release();
+        }
+        if let Some((since, after)) = self.encoded_at
+            && has_passed(now, Some(since), after)
+        {
+            outbound.release();
+            self.encoded_at = None;
+        }
     }
 
     /// Says that the writing side of the transport was ended.
@@ -259,12 +280,18 @@ impl Deadlines {
         if closing && self.by.is_none() {
             self.by = Some(began(inbound, out));
         }
+        if let Some(after) = out.release_after
+            && (out.encoded != self.encoded || self.encoded_at.is_none())
+        {
+            self.encoded_at = Some((now, after));
+            self.encoded = out.encoded;
+        }
         self.closing = closing;
         self.was_waiting = out.waiting;
         self.written = out.written;
     }
 
-    fn until(&self, ending: bool, out: OutboundStatus) -> Option<Instant> {
+    fn until(&self, ending: bool, inbound: &Inbound, out: OutboundStatus) -> Option<Instant> {
         let after = |since: Option<Instant>, after| since?.checked_add(after);
         if ending {
             return after(self.moved, self.close);
@@ -277,6 +304,11 @@ impl Deadlines {
             write.and_then(|write| after(self.moved, write)),
             alive,
             self.idle.and_then(|idle| after(self.message, idle)),
+            inbound
+                .release_after()
+                .and_then(|release| after(self.message, release)),
+            self.encoded_at
+                .and_then(|(since, release)| after(Some(since), release)),
         ]
         .into_iter()
         .flatten()

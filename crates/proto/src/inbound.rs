@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bowline_extension::Decode;
 use bowline_frame::{CloseFrame, Decoder, MessageRef, OpCode, Piece, Role};
 use bytes::BytesMut;
@@ -24,6 +26,8 @@ use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError};
 pub struct Inbound {
     decoder: Decoder,
     extension: Option<Box<dyn Decode>>,
+    /// The extension may hold memory of messages that went through it.
+    held: bool,
     state: State,
     /// The transport gives nothing more.
     ended: bool,
@@ -62,6 +66,7 @@ impl Inbound {
         Self {
             decoder,
             extension,
+            held: false,
             state: State::Open,
             ended: false,
             message: None,
@@ -219,6 +224,24 @@ impl Inbound {
         std::mem::replace(&mut self.message_seen, false)
     }
 
+    /// How long after a message the extension wants to give back memory; `None` if it holds none, or never.
+    pub(crate) fn release_after(&self) -> Option<Duration> {
+        if !self.held || self.message.is_some() {
+            return None;
+        }
+        self.extension.as_ref()?.release_after()
+    }
+
+    /// Lets the extension give back memory: no message came for a while.
+    pub(crate) fn release(&mut self) {
+        if let Some(extension) = &mut self.extension
+            && self.message.is_none()
+        {
+            extension.release();
+            self.held = false;
+        }
+    }
+
     #[inline]
     fn run<'a>(&'a mut self, input: &'a mut [u8], chunked: bool) -> Handled<'a> {
         self.heard |= !input.is_empty();
@@ -334,6 +357,7 @@ impl Inbound {
             Some(extension) => extension.begin(kind, header.rsv)?,
             None => false,
         };
+        self.held |= extended;
         if ends && !extended && !chunked {
             // As in `Partial::frame`: the decoder may have let it pass.
             return if header.len > self.max_message {

@@ -1,4 +1,6 @@
-use bowline_extension::{Encode, ExtensionError, Outgoing, Progress};
+use std::time::Duration;
+
+use bowline_extension::{Compress, Encode, ExtensionError, Outgoing, Progress};
 use bowline_frame::{
     CloseFrame, Encoder, MaskKeys, Message, MessageKind, MessageRef, OpCode, Role, Rsv, Transmit,
 };
@@ -18,6 +20,13 @@ use crate::{Config, QueueError, Reply, SendError};
 pub struct Outbound {
     encoder: Encoder,
     extension: Option<Box<dyn Encode>>,
+    compress: Compress,
+    /// Messages that went through the extension.
+    encoded: u64,
+    /// The extension may hold memory of them that it wants to give back.
+    held: bool,
+    /// After how long.
+    release_after: Option<Duration>,
     transmit: Transmit,
     close: Close,
     /// The transport takes nothing more.
@@ -65,6 +74,10 @@ pub struct OutboundStatus {
     pub done: bool,
     /// Bytes written since the beginning.
     pub written: u64,
+    /// Messages that went through the extension since the beginning.
+    pub encoded: u64,
+    /// How long after the last of them the extension wants to be called, if it may hold memory.
+    pub release_after: Option<Duration>,
 }
 
 impl Outbound {
@@ -81,7 +94,13 @@ impl Outbound {
     fn new(encoder: Encoder, config: &Config, extension: Option<Box<dyn Encode>>) -> Self {
         Self {
             encoder,
+            release_after: extension
+                .as_ref()
+                .and_then(|extension| extension.release_after()),
             extension,
+            compress: Compress::Auto,
+            encoded: 0,
+            held: false,
             transmit: Transmit::new(),
             close: Close::Open,
             lost: false,
@@ -96,6 +115,14 @@ impl Outbound {
     /// Which end we are.
     pub const fn role(&self) -> Role {
         self.encoder.role()
+    }
+
+    /// Says what is wished for the messages that begin from now on; [`Compress::Auto`] at first.
+    ///
+    /// [`Compress::Never`] is for secrets: sent as it is, a message leaves no trace in the size of others.
+    #[inline]
+    pub const fn compress(&mut self, compress: Compress) {
+        self.compress = compress;
     }
 
     /// Queues a whole message as one frame, whatever waits already.
@@ -178,10 +205,7 @@ impl Outbound {
             None => Fragments {
                 begun: false,
                 kind,
-                rsv: match &mut self.extension {
-                    Some(extension) => extension.begin(&Outgoing::new(kind)),
-                    None => None,
-                },
+                rsv: self.begin(&Outgoing::new(kind).with_compress(self.compress)),
             },
         };
         let (rsv, payload) = match open.rsv {
@@ -305,6 +329,29 @@ impl Outbound {
             asked: matches!(self.close, Close::Asked),
             done: self.is_done(),
             written: self.transmit.written(),
+            encoded: self.encoded,
+            release_after: if self.is_holding() {
+                self.release_after
+            } else {
+                None
+            },
+        }
+    }
+
+    /// True if the extension may hold memory that it wants to give back after a while: the deadlines need to see
+    /// [`status`](Self::status) before the next wait.
+    #[inline]
+    pub const fn is_holding(&self) -> bool {
+        self.held && self.fragments.is_none()
+    }
+
+    /// Lets the extension give back memory: no message was sent for a while.
+    pub(crate) fn release(&mut self) {
+        if let Some(extension) = &mut self.extension
+            && self.fragments.is_none()
+        {
+            extension.release();
+            self.held = false;
         }
     }
 
@@ -342,15 +389,21 @@ impl Outbound {
         kind: MessageKind,
         payload: &[u8],
     ) -> Result<Option<(Rsv, Bytes)>, SendError> {
-        let message = Outgoing::new(kind).with_len(payload.len() as u64);
-        let rsv = self
-            .extension
-            .as_mut()
-            .and_then(|extension| extension.begin(&message));
-        let Some(rsv) = rsv else {
+        let message = Outgoing::new(kind)
+            .with_len(payload.len() as u64)
+            .with_compress(self.compress);
+        let Some(rsv) = self.begin(&message) else {
             return Ok(None);
         };
         Ok(Some((rsv, self.encode_run(payload, true)?)))
+    }
+
+    /// Begins a message; `None` if it is to be sent as it is.
+    fn begin(&mut self, message: &Outgoing) -> Option<Rsv> {
+        let rsv = self.extension.as_mut()?.begin(message)?;
+        self.encoded = self.encoded.wrapping_add(1);
+        self.held = self.release_after.is_some();
+        Some(rsv)
     }
 
     fn encode_run(&mut self, mut payload: &[u8], last: bool) -> Result<Bytes, SendError> {

@@ -92,7 +92,12 @@ impl Partial {
         self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
         if !self.is_chunked() {
             // The decoder lets claimed bits pass, and headers that were read while chunks were asked for.
-            if !self.extended && self.arrival.wire_len > max_message {
+            let max_wire = if self.extended {
+                max_message.saturating_mul(2).saturating_add(EXPANSION)
+            } else {
+                max_message
+            };
+            if self.arrival.wire_len > max_wire {
                 return Err(ProtocolError::MessageTooBig { limit: max_message });
             }
             if self.arrival.fragments > max_fragments {
@@ -267,6 +272,10 @@ fn check_progress(
         Err(ExtensionError::internal("extension made no progress").into())
     }
 }
+
+/// What a message may be longer on the wire than twice its limit before an extension decodes it, in bytes. Peers
+/// that compress badly are well below; without it, payload that decodes to nothing would have no end.
+const EXPANSION: u64 = 16 * 1024;
 
 /// What an extension may decode to before the limits are looked at again, in bytes.
 const STEP: usize = 16 * 1024;

@@ -1,5 +1,9 @@
 //! A small extension: it uses reserved bits, changes lengths, keeps history and leaves some messages alone.
 
+mod releasing;
+
+pub use releasing::{Released, Releasing};
+
 use bowline_extension::{
     ConfirmError, Decode, Encode, Extension, ExtensionError, Negotiate, Offer, Outgoing, Param,
     Progress, Token,

@@ -235,7 +235,7 @@ impl<T: Transport> Receiver<T> {
 
     /// Waits for the next deadline. Ready: one has come and was acted on.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let status = if self.shared.is_busy() {
+        let status = if self.shared.is_timed() {
             self.shared.lock().status()
         } else {
             OutboundStatus::default()
