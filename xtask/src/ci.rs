@@ -23,8 +23,9 @@ Runs, in this order:
   features      each published crate with no feature, with each one alone, and with all of them
   no_std        a program without std that uses bowline-frame links and runs
   tidy          cargo xtask tidy
-  programs      release builds of the program and the echo examples, for the next two
-  interop       cargo xtask interop
+  programs      release builds of the program and the echo examples, for the rest
+  peers         fetches what others wrote and the next ones talk with
+  interop-PEER  cargo xtask interop --peer PEER, for each
   conformance   cargo xtask conformance --groups 1-7,10
 
   --crate NAME   the same for one crate: steps that it has no part in are left out
@@ -84,7 +85,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         })?;
     }
     if scope.holds("cli") {
-        steps.run("interop", |step| interop::check(step, &workspace))?;
+        interop::check(&mut steps, &workspace, &interop::chosen(None)?)?;
     }
     if scope.holds("cli") || scope.holds("tokio") {
         let cases = conformance::patterns("1-7,10")?;

@@ -1,178 +1,173 @@
-//! `cargo xtask interop`: peers from other languages.
+//! `cargo xtask interop`: peers that others wrote.
 
-use std::fs;
+mod fetch;
+mod library;
+
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Result;
 use crate::args::Args;
 use crate::peers::{self, Server};
-use crate::steps::{Step, Steps};
+use crate::steps::Steps;
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "
-Runs `bowline connect` against echo servers made with python's `websockets` and node's `ws`, and
-clients made with them against `bowline serve`. Needs python3 with pip, and node with npm; the two
-libraries are installed into target/interop/.
+Lets the program `bowline` talk with peers that others wrote:
+
+  websockets, aiohttp   python clients and servers
+  ws                    node client and server
+  undici                node client; it has no server
+
+  --peer NAME   only this one
+
+Needs python3 with pip, and node with npm. The libraries are fetched once, in the versions that
+xtask/interop/ pins. What is fetched, and what the peers' servers say, is in target/interop/.
 ";
 
-pub(crate) fn run(args: Args) -> Result<()> {
+/// What is talked with, and how.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+}
+
+/// What a peer is to us.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// A library, with which a script makes a client.
+    Client(Language),
+    /// A library, with which scripts make a client and a server.
+    ClientAndServer(Language),
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Language {
+    Python,
+    Node,
+}
+
+pub(crate) const PEERS: &[Peer] = &[
+    Peer {
+        name: "websockets",
+        kind: Kind::ClientAndServer(Language::Python),
+    },
+    Peer {
+        name: "aiohttp",
+        kind: Kind::ClientAndServer(Language::Python),
+    },
+    Peer {
+        name: "ws",
+        kind: Kind::ClientAndServer(Language::Node),
+    },
+    Peer {
+        name: "undici",
+        kind: Kind::Client(Language::Node),
+    },
+];
+
+pub(crate) fn run(mut args: Args) -> Result<()> {
+    let name = args.value("--peer")?;
     args.finish()?;
+    let chosen = chosen(name.as_deref())?;
     let workspace = Workspace::here()?;
     let mut steps = Steps::new(&workspace.target)?;
     steps.run("programs", |step| {
         peers::build(step, &workspace)?;
         Ok(String::new())
     })?;
-    steps.run("interop", |step| check(step, &workspace))?;
+    check(&mut steps, &workspace, &chosen)?;
     steps.finish()
 }
 
-/// All exchanges, in both roles with both peers.
-pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
-    let lab = Lab::new(step, workspace)?;
-    for language in [Language::Python, Language::Node] {
-        lab.connect_to_their_server(step, language)?;
-        lab.serve_their_client(step, language)?;
+/// Fetches the peers, then runs a step for each.
+pub(crate) fn check(steps: &mut Steps, workspace: &Workspace, chosen: &[&Peer]) -> Result<()> {
+    let lab = Lab::new(workspace);
+    steps.run("peers", |step| fetch::fetch(step, &lab, chosen))?;
+    for peer in chosen {
+        steps.run(&format!("interop-{}", peer.name), |step| match peer.kind {
+            Kind::Client(language) => library::client(step, &lab, language, peer.name),
+            Kind::ClientAndServer(language) => {
+                let client = library::client(step, &lab, language, peer.name)?;
+                let server = library::server(step, &lab, language, peer.name)?;
+                Ok(format!("{client}; {server}"))
+            }
+        })?;
     }
-    Ok(format!("websockets {WEBSOCKETS}, ws {WS}"))
+    Ok(())
 }
 
-#[derive(Clone, Copy)]
-enum Language {
-    Python,
-    Node,
+/// The peer called `name`; all without a name.
+pub(crate) fn chosen(name: Option<&str>) -> Result<Vec<&'static Peer>> {
+    let Some(name) = name else {
+        return Ok(PEERS.iter().collect());
+    };
+    let Some(peer) = PEERS.iter().find(|peer| peer.name == name) else {
+        let names: Vec<_> = PEERS.iter().map(|peer| peer.name).collect();
+        return Err(format!("there is no peer `{name}`; there are {}", names.join(", ")).into());
+    };
+    Ok(vec![peer])
 }
 
-/// Where the peers' scripts and libraries are.
+/// Where things are.
 struct Lab {
     bowline: PathBuf,
+    /// `xtask/interop/`, with the peers' scripts.
     scripts: PathBuf,
-    libraries: PathBuf,
+    /// `target/interop/`, with what is fetched and what remains of a run.
+    target: PathBuf,
 }
 
 impl Lab {
-    fn new(step: &mut Step, workspace: &Workspace) -> Result<Self> {
-        let lab = Lab {
+    fn new(workspace: &Workspace) -> Self {
+        Lab {
             bowline: peers::bowline(workspace),
             scripts: workspace.root.join("xtask/interop"),
-            libraries: workspace.target.join("interop"),
-        };
-        lab.install(step)?;
-        Ok(lab)
+            target: workspace.target.join("interop"),
+        }
     }
 
-    /// Fetches the libraries, unless these versions are there.
-    fn install(&self, step: &mut Step) -> Result<()> {
-        let stamp = self.libraries.join("installed");
-        let versions = format!("websockets {WEBSOCKETS}\nws {WS}\n");
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == versions) {
-            return Ok(());
-        }
-        if self.libraries.exists() {
-            fs::remove_dir_all(&self.libraries)?;
-        }
-        fs::create_dir_all(self.libraries.join("node"))?;
-        // `--target` works without a virtual environment, which some systems package separately.
-        let mut pip = Command::new("python3");
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--root-user-action=ignore",
-            "--target",
-        ]);
-        step.command(
-            pip.arg(self.libraries.join("python"))
-                .arg(format!("websockets=={WEBSOCKETS}")),
-        )?;
-        let mut npm = Command::new("npm");
-        npm.args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--prefix",
-        ]);
-        step.command(npm.arg(self.libraries.join("node")).arg(format!("ws@{WS}")))?;
-        fs::write(stamp, versions)?;
-        Ok(())
-    }
-
-    /// `echo hi | bowline connect URL --one` prints the echo, and the server sees an orderly close.
-    fn connect_to_their_server(&self, step: &mut Step, language: Language) -> Result<()> {
-        let log = self.libraries.join(format!("{}.log", language.server()));
-        let mut server = Server::start(&mut self.script(language, language.server()), &log)?;
-        let url = format!("ws://{}/", server.address);
-        for (number, text) in ["hi\n", "Grüße, 世界 🪢\n"].into_iter().enumerate() {
-            let mut connect = Command::new(&self.bowline);
-            let printed = peers::converse(connect.args(["connect", &url, "--one"]), text)?;
-            if printed != text {
-                return Err(
-                    format!("{}: sent {text:?}, printed {printed:?}", language.server()).into(),
-                );
-            }
-            // One line per connection: the close code that the server received.
-            let code = server.wait_for("close code", |output| {
-                let lines = output
-                    .split_inclusive('\n')
-                    .filter(|line| line.ends_with('\n'));
-                let mut codes = lines.filter_map(|line| line.trim_end().strip_prefix("closed "));
-                codes.nth(number).map(str::to_owned)
-            })?;
-            if code != "1000" {
-                return Err(format!("{} was closed with {code}", language.server()).into());
-            }
-        }
-        step.say(&format!("bowline connect, {}: ok", language.server()))
-    }
-
-    /// Their client exchanges messages of all kinds with `bowline serve` and judges for itself.
-    fn serve_their_client(&self, step: &mut Step, language: Language) -> Result<()> {
-        let log = self.libraries.join("serve.log");
+    /// `bowline serve` on a port of the system's choice; `who` talks with it.
+    fn serve(&self, who: &str) -> Result<Server> {
         let mut serve = Command::new(&self.bowline);
-        let server = Server::start(serve.args(["serve", "--listen", "127.0.0.1:0"]), &log)?;
-        let url = format!("ws://{}/echo", server.address);
-        let mut client = self.script(language, language.client());
-        let printed = peers::converse(client.arg(&url), "")?;
-        if printed.lines().last() != Some("ok") {
-            return Err(format!("{} printed {printed:?}", language.client()).into());
-        }
-        step.say(&format!("bowline serve, {}: ok", language.client()))
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--max-message"]);
+        let log = self.target.join(format!("serve-for-{who}.log"));
+        Server::start(serve.arg(MAX_MESSAGE.to_string()), &log)
     }
 
+    /// The script `name` of `language`, which finds its libraries.
     fn script(&self, language: Language, name: &str) -> Command {
-        let mut command = match language {
-            Language::Python => Command::new("python3"),
-            Language::Node => Command::new("node"),
+        let (program, folder, ending) = match language {
+            Language::Python => ("python3", "python", "py"),
+            Language::Node => ("node", "node", "mjs"),
         };
+        let mut command = Command::new(program);
         command
-            .arg(self.scripts.join(name))
-            .env("PYTHONPATH", self.libraries.join("python"))
+            .arg(self.scripts.join(folder).join(format!("{name}.{ending}")))
+            .env("PYTHONPATH", self.target.join("python"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONUNBUFFERED", "1")
-            .env("NODE_PATH", self.libraries.join("node/node_modules"));
+            .env("NODE_PATH", self.target.join("node/node_modules"));
         command
     }
 }
 
-impl Language {
-    fn server(self) -> &'static str {
-        match self {
-            Language::Python => "server.py",
-            Language::Node => "server.mjs",
-        }
-    }
+/// What [`Lab::serve`] takes. A message of one byte more is still read to its end after the Close, because it is no
+/// longer than `max_drain`; else the peer might lose our Close to the reset of TCP.
+const MAX_MESSAGE: usize = 1024 * 1024;
 
-    fn client(self) -> &'static str {
-        match self {
-            Language::Python => "client.py",
-            Language::Node => "client.mjs",
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_chosen_by_its_name() {
+        let names = |name| -> Vec<_> {
+            let chosen = chosen(name).unwrap();
+            chosen.iter().map(|peer| peer.name).collect()
+        };
+        assert_eq!(names(Some("undici")), ["undici"]);
+        assert_eq!(names(None).len(), PEERS.len());
+        let error = chosen(Some("curl")).err().unwrap().to_string();
+        assert!(error.contains("there are websockets, aiohttp"), "{error}");
     }
 }
-
-const WEBSOCKETS: &str = "17.4";
-const WS: &str = "8.23.0";

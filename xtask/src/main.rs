@@ -56,7 +56,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "interop",
-        summary: "python and node peers against the bowline program",
+        summary: "peers that others wrote against the bowline program",
         help: interop::HELP,
         run: interop::run,
     },

@@ -1,10 +1,11 @@
 //! The programs that interop and conformance run, and their lives as child processes.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -94,43 +95,115 @@ impl Drop for Server {
     }
 }
 
-/// What a short-lived program printed, once it has ended well.
+/// How a short-lived program ended and what it printed.
+pub(crate) struct Said {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Said {
+    /// Standard output, if it ended well.
+    pub(crate) fn well(self) -> Result<Vec<u8>> {
+        match self.status.success() {
+            true => Ok(self.stdout),
+            false => Err(format!("{}: {}", self.status, self.stderr.trim()).into()),
+        }
+    }
+}
+
+/// Runs a short-lived program to its end, with `input` as its standard input.
 ///
 /// # Errors
 ///
-/// When it ends with another status than 0, or not within twenty seconds.
-pub(crate) fn converse(command: &mut Command, input: &str) -> Result<String> {
+/// When it doesn't end within twenty seconds, or doesn't read all of its input although it ends well.
+pub(crate) fn converse(command: &mut Command, input: &[u8]) -> Result<Said> {
+    converse_within(PATIENCE, command, input, 0)
+}
+
+/// Like [`converse`], but the input doesn't end before the program has printed `expected` bytes.
+pub(crate) fn converse_until(command: &mut Command, input: &[u8], expected: usize) -> Result<Said> {
+    converse_within(PATIENCE, command, input, expected)
+}
+
+fn converse_within(
+    patience: Duration,
+    command: &mut Command,
+    input: &[u8],
+    expected: usize,
+) -> Result<Said> {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .spawn()?;
-    // A program that fails at once reads nothing; its status and words tell more than a broken pipe.
-    let written = child
-        .stdin
-        .take()
-        .map(|mut stdin| stdin.write_all(input.as_bytes()));
-    let until = Instant::now() + PATIENCE;
-    while child.try_wait()?.is_none() {
-        if Instant::now() > until {
-            child.kill()?;
-            let output = child.wait_with_output()?;
-            return Err(format!(
-                "did not end; printed {:?} and {:?}",
-                String::from_utf8_lossy(&output.stdout),
-                String::from_utf8_lossy(&output.stderr)
-            )
-            .into());
+        .spawn()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (printed, enough) = mpsc::channel::<()>();
+    // All three at once: a program may well print before it has read everything.
+    thread::scope(|scope| {
+        let written = scope.spawn(move || -> io::Result<()> {
+            let Some(mut stdin) = stdin else {
+                return Ok(());
+            };
+            stdin.write_all(input)?;
+            // The other half is dropped when there is enough output, or no more.
+            let _ = enough.recv();
+            Ok(())
+        });
+        let stdout = scope.spawn(move || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            let Some(mut stdout) = stdout else {
+                return Ok(bytes);
+            };
+            if expected > 0 {
+                stdout
+                    .by_ref()
+                    .take(expected as u64)
+                    .read_to_end(&mut bytes)?;
+            }
+            drop(printed);
+            stdout.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        let stderr = scope.spawn(move || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            if let Some(mut stderr) = stderr {
+                stderr.read_to_end(&mut bytes)?;
+            }
+            Ok(bytes)
+        });
+        let until = Instant::now() + patience;
+        let status = loop {
+            match child.try_wait()? {
+                Some(status) => break Some(status),
+                None if Instant::now() > until => {
+                    child.kill()?;
+                    child.wait()?;
+                    break None;
+                }
+                None => thread::sleep(POLL),
+            }
+        };
+        let written = written.join().map_err(|_| "writing the input panicked")?;
+        let stdout = stdout.join().map_err(|_| "reading the output panicked")??;
+        let stderr = stderr.join().map_err(|_| "reading the errors panicked")??;
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
+        let Some(status) = status else {
+            let stdout = String::from_utf8_lossy(&stdout);
+            let start: String = stdout.chars().take(1000).collect();
+            return Err(format!("did not end; printed {start:?} and {stderr:?}").into());
+        };
+        if status.success() {
+            // A program that fails reads nothing; its status and words tell more than a broken pipe.
+            written?;
         }
-        thread::sleep(POLL);
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{}: {}", output.status, said.trim()).into());
-    }
-    written.transpose()?;
-    Ok(String::from_utf8(output.stdout)?)
+        Ok(Said {
+            status,
+            stdout,
+            stderr,
+        })
+    })
 }
 
 /// A free port below the range from which systems pick the local ports of outgoing connections.
@@ -179,9 +252,38 @@ mod tests {
     fn a_program_that_ends_badly_is_an_error_with_what_it_said() {
         let mut command = Command::new("sh");
         command.args(["-c", "cat; echo why >&2; exit 1"]);
-        let error = converse(&mut command, "in").unwrap_err().to_string();
+        let said = converse(&mut command, b"in").unwrap();
+        assert_eq!(said.stdout, b"in");
+        let error = said.well().unwrap_err().to_string();
         assert!(error.contains("why"), "{error}");
-        assert_eq!(converse(&mut Command::new("cat"), "in\n").unwrap(), "in\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_may_print_more_than_a_pipe_holds_before_it_has_read_all() {
+        let input = vec![b'x'; 1 << 20];
+        let said = converse(&mut Command::new("cat"), &input).unwrap();
+        assert!(said.well().unwrap() == input);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_input_stays_open_until_enough_is_printed() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; read line; echo two; read line; echo three"]);
+        let said = converse_until(&mut command, b"x\n", "one\ntwo\n".len()).unwrap();
+        assert_eq!(said.stdout, b"one\ntwo\nthree\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_program_that_does_not_end_is_ended() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo here; exec sleep 600"]);
+        let error = converse_within(Duration::ZERO, &mut command, b"", 0)
+            .err()
+            .unwrap();
+        assert!(error.to_string().starts_with("did not end"), "{error}");
     }
 
     #[test]

@@ -1,0 +1,42 @@
+// A server made with LIBRARY.
+//
+// /close/CODE/REASON closes at once, /ping pings and sends a text once it has the pong, all else echoes. Prints its
+// address, then for each connection `opened EXTENSIONS` and `closed CODE`.
+
+import { parseArgs } from "node:util";
+
+import { deflate, library } from "./exchange.mjs";
+
+function serveWs(parameters) {
+  const { WebSocketServer } = library("ws");
+  const agree = parameters && { threshold: 0, ...parameters };
+  const server = new WebSocketServer({
+    host: "127.0.0.1",
+    port: 0,
+    maxPayload: 0,
+    perMessageDeflate: agree ?? false,
+  });
+  server.on("listening", () => {
+    const { address, port } = server.address();
+    console.log(`listening on ws://${address}:${port}`);
+  });
+  server.on("headers", (headers) => {
+    const agreed = headers.find((header) => header.startsWith("Sec-WebSocket-Extensions: ")) ?? ": ";
+    console.log(`opened ${agreed.slice(agreed.indexOf(": ") + 2)}`);
+  });
+  server.on("connection", (connection, { url }) => {
+    const [, action, code, reason] = url.split("/");
+    connection.on("message", (data, binary) => connection.send(data, { binary }));
+    connection.on("pong", () => connection.send("the pong came"));
+    connection.on("close", (code) => console.log(`closed ${code}`));
+    connection.on("error", (error) => console.log(`error ${error.message}`));
+    if (action === "close") connection.close(Number(code), reason);
+    if (action === "ping") connection.ping("are you there");
+  });
+}
+
+const libraries = { ws: serveWs };
+
+// `--deflate PARAMETERS`: agree to it.
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { deflate: { type: "string" } } });
+libraries[positionals[0]](values.deflate === undefined ? undefined : deflate(values.deflate));
