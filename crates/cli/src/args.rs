@@ -67,6 +67,11 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) binary: bool,
 
+    /// Show both heads of the opening handshake and how much compression saved, on standard error. Heads hold
+    /// cookies and credentials.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+
     /// Send one line, print one message, close.
     #[arg(long)]
     pub(crate) one: bool,

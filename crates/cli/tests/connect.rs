@@ -103,6 +103,46 @@ fn text_that_is_none_ends_with_an_error() {
     assert_eq!(said(&output), ("good\n", expected, Some(1)));
 }
 
+#[test]
+fn verbose_shows_both_heads() {
+    let server = Server::start(&[]);
+    let output = run(
+        &[
+            "connect",
+            &server.url("/echo"),
+            "-v",
+            "--one",
+            "-H",
+            "X-A: b",
+        ],
+        b"hi\n",
+    );
+    let (stdout, stderr, code) = said(&output);
+    assert_eq!((stdout, code), ("hi\n", Some(0)));
+    let (sent, received) = stderr.split_once("\n< ").unwrap();
+    assert!(sent.starts_with("> GET /echo HTTP/1.1\n> Host: "), "{sent}");
+    assert!(sent.contains("\n> x-a: b"), "{sent}");
+    assert!(received.starts_with("HTTP/1.1 101 Switching Protocols\n< "));
+    assert!(
+        received.contains("\n< sec-websocket-accept: "),
+        "{received}"
+    );
+    assert!(received.contains("closed by us: 1000\n"), "{received}");
+}
+
+#[test]
+fn verbose_shows_the_head_of_a_refusal() {
+    let server = Server::start(&[]);
+    let output = run(&["connect", &server.url("/nowhere"), "--verbose"], b"");
+    let (_, stderr, code) = said(&output);
+    assert_eq!(code, Some(1));
+    assert!(
+        stderr.contains("\n< HTTP/1.1 404 Not Found\n< "),
+        "{stderr}"
+    );
+    assert!(stderr.contains("refused with status 404"), "{stderr}");
+}
+
 #[tokio::test]
 async fn without_a_line_one_message_is_awaited() {
     let (url, serving) = serve(|mut ws| async move {

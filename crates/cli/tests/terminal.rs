@@ -23,6 +23,10 @@ struct Session {
 
 impl Session {
     fn start(url: &str, home: &Home) -> Self {
+        Self::with(&[url], home)
+    }
+
+    fn with(arguments: &[&str], home: &Home) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&screen).unwrap();
         unlockpt(&screen).unwrap();
@@ -32,7 +36,7 @@ impl Session {
             .write(true)
             .open(name.to_str().unwrap())
             .unwrap();
-        let child = bowline(["connect", url])
+        let child = bowline(["connect"].iter().chain(arguments))
             .stdin(Stdio::from(terminal.try_clone().unwrap()))
             .stdout(Stdio::from(terminal.try_clone().unwrap()))
             .stderr(Stdio::from(terminal))
@@ -107,6 +111,21 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+#[test]
+fn verbose_shows_both_heads_before_the_prompt() {
+    let server = Server::start(&[]);
+    let home = Home::new("verbose");
+    let mut session = Session::with(&[&server.url("/echo"), "-v"], &home);
+    session.expect("> GET /echo HTTP/1.1\r\n> Host: ");
+    session.expect("< HTTP/1.1 101 Switching Protocols\r\n");
+    session.expect("connected to ");
+    session.keys("hello\r");
+    session.expect("< hello\r\n");
+    session.keys("\x04");
+    let (status, _) = session.end();
+    assert!(status.success());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -35,6 +36,21 @@ pub trait Negotiate: Send + Sync + fmt::Debug {
     ///
     /// If the answer doesn't fit the offers. The opening handshake fails.
     fn confirm(&self, answer: &[Offer]) -> Result<Box<dyn Extension>, ConfirmError>;
+}
+
+/// Shared between any number of configurations.
+impl<T: Negotiate + ?Sized> Negotiate for Arc<T> {
+    fn offers(&self) -> Vec<Offer> {
+        T::offers(self)
+    }
+
+    fn accept(&self, offers: &[Offer]) -> Option<(Offer, Box<dyn Extension>)> {
+        T::accept(self, offers)
+    }
+
+    fn confirm(&self, answer: &[Offer]) -> Result<Box<dyn Extension>, ConfirmError> {
+        T::confirm(self, answer)
+    }
 }
 
 /// What two peers agreed on, for one connection.

@@ -98,8 +98,8 @@ impl<R> Acceptor<R> {
 
     /// Sets the extension that is accepted when a client offers it. Default: none.
     #[must_use]
-    pub fn extension(mut self, extension: Arc<dyn Negotiate>) -> Self {
-        self.server = Arc::new(Arc::unwrap_or_clone(self.server).extension(extension));
+    pub fn extension(mut self, extension: impl Negotiate + 'static) -> Self {
+        self.server = Arc::new(Arc::unwrap_or_clone(self.server).extension(Arc::new(extension)));
         self
     }
 

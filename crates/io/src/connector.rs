@@ -49,7 +49,11 @@ struct Settings {
     limits: Option<HeadLimits>,
     config: Config,
     timeout: Duration,
+    on_request: Option<OnRequest>,
 }
+
+#[derive(Clone)]
+struct OnRequest(Arc<dyn Fn(&[u8]) + Send + Sync>);
 
 impl<R> Connector<R> {
     /// A connector with the defaults: no subprotocol, no `Origin`, 10 s to connect.
@@ -62,6 +66,7 @@ impl<R> Connector<R> {
                 limits: None,
                 config: Config::new(Role::Client),
                 timeout: Duration::from_secs(10),
+                on_request: None,
             }),
             runtime: PhantomData,
         }
@@ -100,8 +105,8 @@ impl<R> Connector<R> {
 
     /// Sets the extension to offer, in place of the request's. Default: none.
     #[must_use]
-    pub fn extension(self, extension: Arc<dyn Negotiate>) -> Self {
-        self.with(|settings| settings.extension = Some(extension))
+    pub fn extension(self, extension: impl Negotiate + 'static) -> Self {
+        self.with(|settings| settings.extension = Some(Arc::new(extension)))
     }
 
     /// Sets how much of an answer is read. Default: what the request says, [`HeadLimits::default`] by default.
@@ -134,6 +139,14 @@ impl<R> Connector<R> {
     #[must_use]
     pub fn config(self, config: Config) -> Self {
         self.with(|settings| settings.config = config)
+    }
+
+    /// Calls `look` with the head of each request right before it is written. Default: nobody looks.
+    ///
+    /// It is for showing what goes out. The bytes hold cookies and credentials: keep them out of logs.
+    #[must_use]
+    pub fn on_request(self, look: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.on_request = Some(OnRequest(Arc::new(look))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -273,6 +286,9 @@ impl<R: Runtime> Connector<R> {
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ClientHandshake::new(request, random::nonce());
+        if let Some(OnRequest(look)) = &self.settings.on_request {
+            look(handshake.request());
+        }
         let answered = until::<T::Timer, _>(deadline, async {
             dialogue.write(handshake.request()).await?;
             let answered = dialogue.read(|read| match read {
@@ -361,6 +377,12 @@ async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
         }
     })
     .await
+}
+
+impl fmt::Debug for OnRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRequest")
+    }
 }
 
 impl<R> Clone for Connector<R> {

@@ -41,5 +41,6 @@ pub use bowline_handshake::{
 };
 pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
+    Volume,
 };
 pub use {bytes, http};

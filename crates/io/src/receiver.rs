@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use bowline_extension::Token;
 use bowline_frame::{CloseCode, Message, MessageKind, MessageRef, Role};
-use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, OutboundStatus};
+use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, OutboundStatus, Volume};
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::Block;
@@ -211,6 +211,11 @@ impl<T: Transport> Receiver<T> {
     /// How the last message came over the wire.
     pub const fn arrival(&self) -> Arrival {
         self.inbound.arrival()
+    }
+
+    /// What was decompressed, or otherwise decoded by an extension, so far.
+    pub const fn volume(&self) -> Volume {
+        self.inbound.volume()
     }
 
     /// Takes the receiver apart; `None` if the connection is over.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef};
-use bowline_proto::{Outbound, QueueError, SendError, Timeout};
+use bowline_proto::{Outbound, QueueError, SendError, Timeout, Volume};
 use bytes::Bytes;
 
 use crate::shared::{Locked, Shared};
@@ -227,6 +227,11 @@ impl<T: Transport> Sender<T> {
             out.mark()
         };
         self.written(mark).await
+    }
+
+    /// What was compressed, or otherwise encoded by an extension, so far.
+    pub fn volume(&self) -> Volume {
+        self.shared.lock().volume()
     }
 
     /// True if nothing can be sent any more.

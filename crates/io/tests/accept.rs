@@ -691,7 +691,7 @@ fn a_dropped_future_drops_the_transport() {
 #[test]
 fn everything_works_byte_by_byte() {
     let (client, server) = Memory::<TestTimer>::pair(64);
-    let run_length = || Arc::new(RunLength::new(9));
+    let run_length = || RunLength::new(9);
     let connector = connector().subprotocols(["x", "y"]).extension(run_length());
     let acceptor = acceptor()
         .subprotocols(["y"])
@@ -729,7 +729,7 @@ fn an_agreed_extension_encodes_both_ways() {
     // "aaaaaaaa" in an encoded frame with a mask of zeros.
     let frame = b"\xb1\x82\0\0\0\0\x08a";
     let (transport, log) = Scripted::reading([request.as_bytes(), frame].concat());
-    let acceptor = acceptor().extension(Arc::new(RunLength::new(9)));
+    let acceptor = acceptor().extension(RunLength::new(9));
     run(async {
         let mut ws = acceptor.accept_on(transport).await.unwrap();
         let message = ws.recv().await.unwrap().unwrap();
@@ -758,7 +758,7 @@ fn an_agreed_extension_encodes_both_ways() {
 #[test]
 fn without_an_offer_there_is_no_extension() {
     let (transport, log) = Scripted::reading(REQUEST);
-    let acceptor = acceptor().extension(Arc::new(RunLength::new(9)));
+    let acceptor = acceptor().extension(RunLength::new(9));
     run(acceptor.accept_on(transport)).unwrap();
     assert!(log.text().starts_with(ANSWER));
 }

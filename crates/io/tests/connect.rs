@@ -8,7 +8,6 @@ use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -291,7 +290,7 @@ fn headers_of_connector_and_request_are_sent() {
         .header("authorization", "Bearer 123")
         .unwrap()
         .subprotocols(["chat.v2", "chat"])
-        .extension(Arc::new(RunLength::new(7)));
+        .extension(RunLength::new(7));
     let target = ClientRequest::try_from("ws://example.com/").unwrap();
     let request = request_for(&connector, target.header("cookie", "a=1").unwrap());
     for line in [

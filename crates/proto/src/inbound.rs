@@ -5,7 +5,7 @@ use bowline_frame::{CloseFrame, Decoder, MessageRef, OpCode, Piece, Role};
 use bytes::BytesMut;
 
 use crate::partial::{Partial, Run, Taken};
-use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError};
+use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError, Volume};
 
 /// The reading half of a connection: bytes in, events out.
 ///
@@ -28,6 +28,7 @@ pub struct Inbound {
     extension: Option<Box<dyn Decode>>,
     /// The extension may hold memory of messages that went through it.
     held: bool,
+    volume: Volume,
     state: State,
     /// The transport gives nothing more.
     ended: bool,
@@ -67,6 +68,7 @@ impl Inbound {
             decoder,
             extension,
             held: false,
+            volume: Volume::default(),
             state: State::Open,
             ended: false,
             message: None,
@@ -207,6 +209,12 @@ impl Inbound {
     #[inline]
     pub const fn arrival(&self) -> Arrival {
         self.arrival
+    }
+
+    /// What the extension has decoded so far.
+    #[inline]
+    pub const fn volume(&self) -> Volume {
+        self.volume
     }
 
     /// Bytes thrown away since the end of events.
@@ -386,6 +394,7 @@ impl Inbound {
             extension,
             self.max_message,
             &mut self.decoded,
+            &mut self.volume,
         )?;
         if partial.is_chunk_pending() {
             return Ok(self.step_chunks()?.map_or(Taken::More, Taken::Decoded));
@@ -403,7 +412,9 @@ impl Inbound {
             return Ok(None);
         };
         while partial.is_chunk_pending() {
-            if let Taken::Decoded(run) = partial.step(extension.as_mut(), &mut self.decoded)? {
+            if let Taken::Decoded(run) =
+                partial.step(extension.as_mut(), &mut self.decoded, &mut self.volume)?
+            {
                 return Ok(Some(run));
             }
         }

@@ -19,6 +19,7 @@ mod event;
 mod inbound;
 mod outbound;
 mod partial;
+mod volume;
 
 pub use config::{Config, Keepalive};
 pub use connection::Connection;
@@ -28,3 +29,4 @@ pub use error::{ProtocolError, QueueError, SendError};
 pub use event::{Arrival, ChunkRef, EventRef, Reply};
 pub use inbound::Inbound;
 pub use outbound::{Outbound, OutboundStatus};
+pub use volume::Volume;

@@ -6,7 +6,7 @@ use bowline_frame::{
 };
 use bytes::{Bytes, BytesMut};
 
-use crate::{Config, QueueError, Reply, SendError};
+use crate::{Config, QueueError, Reply, SendError, Volume};
 
 /// The writing half of a connection: messages in, bytes to write out.
 ///
@@ -21,6 +21,7 @@ pub struct Outbound {
     encoder: Encoder,
     extension: Option<Box<dyn Encode>>,
     compress: Compress,
+    volume: Volume,
     /// Messages that went through the extension.
     encoded: u64,
     /// The extension may hold memory of them that it wants to give back.
@@ -99,6 +100,7 @@ impl Outbound {
                 .and_then(|extension| extension.release_after()),
             extension,
             compress: Compress::Auto,
+            volume: Volume::default(),
             encoded: 0,
             held: false,
             transmit: Transmit::new(),
@@ -338,6 +340,12 @@ impl Outbound {
         }
     }
 
+    /// What the extension has encoded so far.
+    #[inline]
+    pub const fn volume(&self) -> Volume {
+        self.volume
+    }
+
     /// True if the extension may hold memory that it wants to give back after a while: the deadlines need to see
     /// [`status`](Self::status) before the next wait.
     #[inline]
@@ -413,7 +421,12 @@ impl Outbound {
         };
         let error = loop {
             let before = (payload.len(), out.len());
-            match extension.encode(&mut payload, last, &mut out, STEP) {
+            let progress = extension.encode(&mut payload, last, &mut out, STEP);
+            self.volume.add(
+                before.0.saturating_sub(payload.len()),
+                out.len().saturating_sub(before.1),
+            );
+            match progress {
                 Ok(Progress::NeedRoom) if before != (payload.len(), out.len()) => {}
                 Ok(Progress::Done) if last && payload.is_empty() => return Ok(out.freeze()),
                 Ok(Progress::NeedInput) if !last && payload.is_empty() => {

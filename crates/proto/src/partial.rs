@@ -5,7 +5,7 @@ use bowline_frame::{
 use bytes::{Buf, BytesMut};
 
 use crate::config::MAX_EMPTY_FRAGMENTS;
-use crate::{Arrival, ProtocolError};
+use crate::{Arrival, ProtocolError, Volume};
 
 /// The message that is arriving: some of its frames are here.
 #[derive(Debug)]
@@ -121,12 +121,13 @@ impl Partial {
         extension: Option<&mut (dyn Decode + 'static)>,
         max_message: u64,
         decoded: &mut BytesMut,
+        volume: &mut Volume,
     ) -> Result<Taken, ProtocolError> {
         let extension = extension.filter(|_| self.extended);
         let kind = self.kind;
         match (&mut self.body, extension) {
             (Body::Whole(builder), Some(extension)) => {
-                decode_whole(extension, builder, payload, ends, max_message)?;
+                decode_whole(extension, builder, payload, ends, max_message, volume)?;
             }
             (Body::Whole(builder), None) => builder.extend(payload)?,
             (Body::Chunks(chunks), Some(_)) => {
@@ -155,6 +156,7 @@ impl Partial {
         &mut self,
         extension: &mut (dyn Decode + 'static),
         decoded: &mut BytesMut,
+        volume: &mut Volume,
     ) -> Result<Taken, ProtocolError> {
         let kind = self.kind;
         let Body::Chunks(chunks) = &mut self.body else {
@@ -164,6 +166,7 @@ impl Partial {
         let mut input = &chunks.backlog[..];
         let progress = extension.decode(&mut input, chunks.ends, decoded, STEP)?;
         let used = chunks.backlog.len() - input.len();
+        volume.add(decoded.len(), used);
         check_progress(progress, used + decoded.len(), input, chunks.ends)?;
         chunks.backlog.advance(used);
         chunks.pending = progress == Progress::NeedRoom;
@@ -230,6 +233,7 @@ fn decode_whole(
     mut input: &[u8],
     ends: bool,
     limit: u64,
+    volume: &mut Volume,
 ) -> Result<(), ProtocolError> {
     loop {
         let left = limit.saturating_sub(builder.len() as u64);
@@ -243,6 +247,7 @@ fn decode_whole(
         let before = input.len();
         let progress = extension.decode(&mut input, ends, &mut out, room)?;
         let made = out.len();
+        volume.add(made, before - input.len());
         builder.append(out)?;
         if builder.len() as u64 > limit {
             return Err(ProtocolError::MessageTooBig { limit });

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bowline_extension::Compress;
 use bowline_frame::{MessageKind, Role};
-use bowline_proto::{Config, ProtocolError};
+use bowline_proto::{Config, ProtocolError, Volume};
 use bowline_testing::extension::{Released, Releasing, RunLength};
 use bowline_testing::wire::{BINARY, CONT, FIN, RSV2, RSV3, frame, whole_frames};
 use bytes::Bytes;
@@ -146,6 +146,33 @@ fn encoded_payload_is_limited_on_the_wire_too() {
         let expected = refused.then(|| Seen::Failed(1009, error.to_string()));
         assert_eq!(server.seen, Vec::from_iter(expected), "{announced}");
     }
+}
+
+#[test]
+fn what_passed_the_extension_is_counted_on_both_sides_of_it() {
+    let (mut server, _released, _) = start();
+    let connection = &mut server.connection;
+    assert_eq!(connection.outbound().volume(), Volume::default());
+    connection.send(vec![1; 50].into()).unwrap();
+    connection.send(vec![1; 3].into()).unwrap();
+    let binary = MessageKind::Binary;
+    let piece = Bytes::from_static(&[7; 10]);
+    connection.fragment(binary, piece.clone(), false).unwrap();
+    connection.fragment(binary, piece, true).unwrap();
+    assert_eq!((70, 4), counts(connection.outbound().volume()));
+    for way in [Way::Whole, Way::Chunks] {
+        let (mut server, _released, _) = start();
+        server.way = way;
+        server.feed(&encoded(FIN | BINARY | RSV2 | RSV3, &[50, 1]));
+        server.feed(&encoded(FIN | BINARY, &[1, 2, 3]));
+        server.feed(&encoded(BINARY | RSV2, &[100]));
+        server.feed(&encoded(FIN | CONT, &[1, 100, 1]));
+        assert_eq!((250, 6), counts(server.connection.inbound().volume()));
+    }
+}
+
+fn counts(volume: Volume) -> (u64, u64) {
+    (volume.payload, volume.wire)
 }
 
 /// A server without keepalive whose extension wants to be called after 10 s.

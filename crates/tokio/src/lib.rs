@@ -10,12 +10,12 @@ pub use stream::{Io, IoReader, IoWriter, Stream, StreamReader, StreamWriter};
 pub use timer::Timer;
 
 pub use bowline_io::{
-    Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Config, Ended,
-    EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits, Http,
-    InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate, Opening,
-    Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
+    Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
+    Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,
+    Http, InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate,
+    Opening, Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
     RefusalReason, Role, SendError, Text, Timeout, Token, Transport, Upgrading, UriError,
-    Utf8Error, WsUri, bytes, corked, http,
+    Utf8Error, Volume, WsUri, bytes, corked, http,
 };
 
 /// An open connection; over TCP unless another transport is named. See [`bowline_io::WebSocket`].

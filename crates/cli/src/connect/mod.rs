@@ -2,6 +2,7 @@
 
 mod command;
 mod editor;
+mod heads;
 mod history;
 mod lines;
 mod modes;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use bowline_tokio::{
     CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind, Receiver,
-    Role, Sender, WebSocket, corked,
+    Role, Sender, Volume, WebSocket, corked,
 };
 use http::StatusCode;
 use tokio::sync::oneshot;
@@ -53,6 +54,7 @@ pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
         .map_err(|error| Failure::of("cannot print", &error))?;
     let mut session = Session {
         one: args.one,
+        volumes: args.verbose.then(Vec::new),
         input,
         output,
         trouble: None,
@@ -75,10 +77,21 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
             .header(name.clone(), value.clone())
             .map_err(|error| refused(args, &error))?;
     }
-    connector
-        .connect(args.url.clone())
-        .await
-        .map_err(|error| refused(args, &error))
+    if args.verbose {
+        connector = connector.on_request(heads::request);
+    }
+    let connected = connector.connect_with_response(args.url.clone()).await;
+    if args.verbose {
+        match &connected {
+            Ok((_, response)) => heads::response(response),
+            Err(Error::Refused(response)) => heads::response(response),
+            Err(_) => {}
+        }
+    }
+    match connected {
+        Ok((ws, _)) => Ok(ws),
+        Err(error) => Err(refused(args, &error)),
+    }
 }
 
 /// Why there is no connection, in one sentence.
@@ -110,6 +123,8 @@ fn refused(args: &args::Connect, error: &Error) -> Failure {
 /// A conversation over one connection.
 struct Session {
     one: bool,
+    /// What compression made of what was sent and received, if somebody wants to know.
+    volumes: Option<Vec<(&'static str, Volume)>>,
     input: Input,
     output: Output,
     /// What went wrong on our side.
@@ -136,12 +151,17 @@ impl Session {
         let (mut receiver, sender) = ws.split();
         let (answered, answer) = oneshot::channel();
         let (output, one) = (&mut self.output, self.one);
-        tokio::select! {
+        let ended = tokio::select! {
             ended = listen(&mut receiver, &sender, output, one.then_some(answered)) => ended,
             failure = speak(&sender, &mut self.input, signals, one.then_some(answer), &mut self.trouble) => {
                 Err(failure)
             }
+        };
+        if let Some(volumes) = &mut self.volumes {
+            volumes.push(("sent", sender.volume()));
+            volumes.push(("received", receiver.volume()));
         }
+        ended
     }
 
     /// Shows how it ended and lets go of the terminal.
@@ -152,6 +172,11 @@ impl Session {
         };
         let shown = ended.as_ref().ok().map(Ended::to_string);
         let finished = self.output.finish(shown.as_deref());
+        for (what, volume) in self.volumes.into_iter().flatten() {
+            if let Some(note) = saved(volume) {
+                eprintln!("{what} {note}");
+            }
+        }
         ended?;
         finished.map_err(|error| Failure::of("cannot use the terminal", &error))
     }
@@ -209,6 +234,15 @@ async fn listen(
         (Ok(()), Some(ended)) => Ok(ended.clone()),
         (Ok(()), None) => Err(Failure::new("the connection has no end")),
     }
+}
+
+/// What compression made of payload; `None` if nothing was compressed.
+fn saved(volume: Volume) -> Option<String> {
+    let Volume { payload, wire, .. } = volume;
+    let percent = wire.saturating_mul(100).checked_div(payload)?;
+    Some(format!(
+        "{payload} bytes compressed to {wire} ({percent} %)"
+    ))
 }
 
 /// False if the reader of our output has had enough, as after `| head`.
