@@ -53,7 +53,9 @@ struct Settings {
 }
 
 #[derive(Clone)]
-struct OnRequest(Arc<dyn Fn(&[u8]) + Send + Sync>);
+struct OnRequest(Arc<Look>);
+
+type Look = dyn Fn(&[u8]) + Send + Sync;
 
 impl<R> Connector<R> {
     /// A connector with the defaults: no subprotocol, no `Origin`, 10 s to connect.
