@@ -2,6 +2,7 @@
 
 mod fetch;
 mod library;
+mod proxy;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,12 +13,16 @@ use crate::peers::{self, Server};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
+use proxy::Proxy;
+
 pub(crate) const HELP: &str = "
 Lets the program `bowline` talk with peers that others wrote:
 
   websockets, aiohttp   python clients and servers
   ws                    node client and server
   undici                node client; it has no server
+  nginx, haproxy, caddy
+                        as proxies between our client and server, theirs too
 
   --peer NAME   only this one
 
@@ -32,12 +37,13 @@ pub(crate) struct Peer {
 }
 
 /// What a peer is to us.
-#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
     /// A library, with which a script makes a client.
     Client(Language),
     /// A library, with which scripts make a client and a server.
     ClientAndServer(Language),
+    /// A program that stands between client and server.
+    Proxy(Proxy),
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -63,6 +69,18 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "undici",
         kind: Kind::Client(Language::Node),
     },
+    Peer {
+        name: "nginx",
+        kind: Kind::Proxy(proxy::NGINX),
+    },
+    Peer {
+        name: "haproxy",
+        kind: Kind::Proxy(proxy::HAPROXY),
+    },
+    Peer {
+        name: "caddy",
+        kind: Kind::Proxy(proxy::CADDY),
+    },
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -84,9 +102,10 @@ pub(crate) fn check(steps: &mut Steps, workspace: &Workspace, chosen: &[&Peer]) 
     let lab = Lab::new(workspace);
     steps.run("peers", |step| fetch::fetch(step, &lab, chosen))?;
     for peer in chosen {
-        steps.run(&format!("interop-{}", peer.name), |step| match peer.kind {
-            Kind::Client(language) => library::client(step, &lab, language, peer.name),
-            Kind::ClientAndServer(language) => {
+        steps.run(&format!("interop-{}", peer.name), |step| match &peer.kind {
+            Kind::Proxy(proxy) => proxy::check(step, &lab, proxy),
+            &Kind::Client(language) => library::client(step, &lab, language, peer.name),
+            &Kind::ClientAndServer(language) => {
                 let client = library::client(step, &lab, language, peer.name)?;
                 let server = library::server(step, &lab, language, peer.name)?;
                 Ok(format!("{client}; {server}"))
@@ -106,6 +125,17 @@ pub(crate) fn chosen(name: Option<&str>) -> Result<Vec<&'static Peer>> {
         return Err(format!("there is no peer `{name}`; there are {}", names.join(", ")).into());
     };
     Ok(vec![peer])
+}
+
+impl Kind {
+    /// Whether it takes packages of `language`; in front of proxies stands a python client.
+    fn needs(&self, language: Language) -> bool {
+        language
+            == match self {
+                Kind::Client(language) | Kind::ClientAndServer(language) => *language,
+                Kind::Proxy(_) => Language::Python,
+            }
+    }
 }
 
 /// Where things are.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -46,6 +46,19 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` and waits until it has printed the loopback address that it listens on.
     pub(crate) fn start(command: &mut Command, log: &Path) -> Result<Self> {
+        let mut server = Self::spawn(SocketAddr::from(([127, 0, 0, 1], 0)), command, log)?;
+        server.address = server.wait_for("loopback address", loopback_address)?;
+        Ok(server)
+    }
+
+    /// Starts `command` and waits until it accepts connections at `address`, of which it prints nothing.
+    pub(crate) fn start_at(address: SocketAddr, command: &mut Command, log: &Path) -> Result<Self> {
+        let mut server = Self::spawn(address, command, log)?;
+        server.wait_for("sign of life", |_| TcpStream::connect(address).ok())?;
+        Ok(server)
+    }
+
+    fn spawn(address: SocketAddr, command: &mut Command, log: &Path) -> Result<Self> {
         let output = File::create(log)?;
         let child = command
             .stdin(Stdio::null())
@@ -53,13 +66,11 @@ impl Server {
             .stderr(output)
             .spawn()
             .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
-        let mut server = Server {
+        Ok(Server {
             child,
             log: log.to_owned(),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-        };
-        server.address = server.wait_for("loopback address", loopback_address)?;
-        Ok(server)
+            address,
+        })
     }
 
     /// Waits until `find` finds in the output so far what it looks for.

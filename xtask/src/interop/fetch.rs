@@ -1,27 +1,31 @@
 //! Fetches the peers.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
-use crate::Result;
 use crate::steps::Step;
+use crate::{Result, peers};
 
 use super::{Kind, Lab, Language, Peer};
 
 /// Fetches what the chosen peers need, unless it is there.
 pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<String> {
-    let needs = |language| {
-        let with = [Kind::Client(language), Kind::ClientAndServer(language)];
-        chosen.iter().any(|peer| with.contains(&peer.kind))
-    };
+    let needs = |language| chosen.iter().any(|peer| peer.kind.needs(language));
     fs::create_dir_all(&lab.target)?;
     let mut fetched = Vec::new();
     if needs(Language::Python) && python(step, lab)? {
-        fetched.push("python's");
+        fetched.push("python packages");
     }
     if needs(Language::Node) && node(step, lab)? {
-        fetched.push("node's");
+        fetched.push("node packages");
+    }
+    for peer in chosen {
+        if let Kind::Proxy(proxy) = &peer.kind
+            && unpack(step, lab, proxy.program)?
+        {
+            fetched.push(proxy.program);
+        }
     }
     Ok(match fetched.as_slice() {
         [] => "all were there".to_owned(),
@@ -58,6 +62,63 @@ fn node(step: &mut Step, lab: &Lab) -> Result<bool> {
             .arg(folder);
         step.command(&mut npm)
     })
+}
+
+/// Fetches Debian's package of the program `name` with the libraries that it lacks, and unpacks them without
+/// installing, so that no service is started and no right to do so is needed. False if the program is there.
+fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
+    if program(lab, name).is_ok() {
+        return Ok(false);
+    }
+    let packages = lab.target.join("packages");
+    fs::create_dir_all(packages.join("partial"))?;
+    let mut fetch = Command::new("apt-get");
+    fetch
+        .args([
+            "install",
+            "--download-only",
+            "--yes",
+            "--no-install-recommends",
+        ])
+        .args(["-o", "Debug::NoLocking=1", "-o"])
+        .arg(format!("Dir::Cache::archives={}", packages.display()))
+        .arg(name);
+    apt(step, &mut fetch).map_err(|error| format!("{name} is missing: {error}"))?;
+    for entry in fs::read_dir(&packages)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "deb") {
+            let mut unpack = Command::new("dpkg-deb");
+            step.command(unpack.arg("-x").arg(path).arg(lab.target.join("debian")))?;
+        }
+    }
+    program(lab, name).map(|_| true)
+}
+
+/// Runs `apt-get`, and again with new lists of packages: there may be none yet, or old ones.
+fn apt(step: &mut Step, command: &mut Command) -> Result<()> {
+    if step.command(command).is_ok() {
+        return Ok(());
+    }
+    step.command(Command::new("apt-get").arg("update"))?;
+    step.command(command)
+}
+
+/// The program `name`: the system's, or one that was unpacked.
+pub(super) fn program(lab: &Lab, name: &str) -> Result<Command> {
+    let unpacked = lab.target.join("debian/usr");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .chain([
+            "/usr/sbin".into(),
+            unpacked.join("sbin"),
+            unpacked.join("bin"),
+        ])
+        .map(|folder| peers::program(folder, name))
+        .find(|path| path.is_file());
+    let mut command = Command::new(found.ok_or_else(|| format!("{name} is not installed"))?);
+    let libraries = unpacked.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
+    command.env("LD_LIBRARY_PATH", libraries);
+    Ok(command)
 }
 
 /// Fills `folder` with what `pins` says; false if it was filled by the same pins.

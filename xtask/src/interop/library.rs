@@ -1,5 +1,6 @@
 //! Clients and servers that scripts make with a library.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::Result;
@@ -9,7 +10,7 @@ use crate::steps::Step;
 use super::{Lab, Language, MAX_MESSAGE};
 
 /// What both ends say of extensions, and the messages they exchange.
-struct Exchange {
+pub(super) struct Exchange {
     name: &'static str,
     /// The parameters of permessage-deflate, as `a=10 b`, with which the peer offers or accepts it.
     deflate: Option<&'static str>,
@@ -21,7 +22,7 @@ struct Exchange {
     longest: usize,
 }
 
-const EXCHANGES: &[Exchange] = &[
+pub(super) const EXCHANGES: &[Exchange] = &[
     Exchange {
         name: "plain",
         deflate: None,
@@ -57,7 +58,8 @@ pub(super) fn client(
     Ok(format!("{} clients", EXCHANGES.len()))
 }
 
-fn converse(
+/// One of their clients' conversations with the echo server at `url`.
+pub(super) fn converse(
     lab: &Lab,
     language: Language,
     library: &str,
@@ -93,91 +95,120 @@ pub(super) fn server(
     library: &str,
 ) -> Result<String> {
     for exchange in EXCHANGES {
-        let mut command = lab.script(language, "server");
-        command.arg(library);
-        if let Some(parameters) = exchange.deflate {
-            command.arg(format!("--deflate={parameters}"));
-        }
-        let log = lab.target.join(format!("{library}-server.log"));
-        let mut server = Server::start(&mut command, &log)?;
-        connect(lab, &mut server, exchange)
+        let mut server = start(lab, language, library, exchange)?;
+        let address = server.address;
+        connect(lab, &mut server, address, exchange)
             .map_err(|error| format!("server, {}: {error}", exchange.name))?;
         step.say(&format!("{library} server, {}: ok", exchange.name))?;
     }
     Ok(format!("{} servers", EXCHANGES.len()))
 }
 
-fn connect(lab: &Lab, server: &mut Server, exchange: &Exchange) -> Result<()> {
-    let mut connections = 0;
-    let mut connect = |path: &str,
-                       options: &[&str],
-                       input: &[u8],
-                       expected: usize|
-     -> Result<(peers::Said, String)> {
-        let mut connect = Command::new(&lab.bowline);
-        connect.arg("connect").args(options);
-        connect.arg(format!("ws://{}{path}", server.address));
-        let said = peers::converse_until(&mut connect, input, expected)?;
-        let code = server.wait_for("close code", |output| {
-            // A line that is still being written has no end yet.
-            let lines = output
-                .split_inclusive('\n')
-                .filter(|line| line.ends_with('\n'));
-            let mut codes = lines.filter_map(|line| line.trim_end().strip_prefix("closed "));
-            codes.nth(connections).map(str::to_owned)
-        })?;
-        connections += 1;
-        Ok((said, code))
-    };
-    let same = |what: &str, expected: &[u8], found: &[u8]| match expected == found {
-        true => Ok(()),
-        false => Err(format!(
-            "{what}: expected {} bytes {:?}…, got {} bytes {:?}…",
-            expected.len(),
-            String::from_utf8_lossy(&expected[..expected.len().min(40)]),
-            found.len(),
-            String::from_utf8_lossy(&found[..found.len().min(40)]),
-        )),
-    };
+/// Starts their server.
+pub(super) fn start(
+    lab: &Lab,
+    language: Language,
+    library: &str,
+    exchange: &Exchange,
+) -> Result<Server> {
+    let mut command = lab.script(language, "server");
+    command.arg(library);
+    if let Some(parameters) = exchange.deflate {
+        command.arg(format!("--deflate={parameters}"));
+    }
+    let log = lab.target.join(format!("{library}-server.log"));
+    Server::start(&mut command, &log)
+}
 
-    let text = lines(exchange, |chance, size| {
-        let mut text = String::new();
-        while text.len() < size {
-            text.push(TEXT[chance.below(TEXT.len())]);
-        }
-        text.into_bytes()
-    });
-    let (said, code) = connect("/echo", &["--text"], &text, text.len())?;
-    same("text", &text, &said.well()?)?;
-    same("code after text", b"1000", code.as_bytes())?;
-
-    // Binary messages are printed without the ends of lines.
-    let binary = lines(exchange, |chance, size| {
-        let bytes = (0..size).map(|_| chance.below(256) as u8);
-        bytes.filter(|byte| *byte != b'\n').collect()
-    });
-    let mut messages = binary.clone();
-    messages.retain(|byte| *byte != b'\n');
-    let (said, code) = connect("/echo", &["--binary"], &binary, messages.len())?;
-    same("binary", &messages, &said.well()?)?;
-    same("code after binary", b"1000", code.as_bytes())?;
-
-    let (said, code) = connect("/ping", &["--one"], b"", 0)?;
-    same("ping", b"the pong came\n", &said.well()?)?;
-    same("code after ping", b"1000", code.as_bytes())?;
-
-    // `--one` waits for a message, so that the end of our input doesn't compete with theirs.
+/// All that their `server` does, which is reached at `address`.
+pub(super) fn connect(
+    lab: &Lab,
+    server: &mut Server,
+    address: SocketAddr,
+    exchange: &Exchange,
+) -> Result<()> {
+    echo(lab, address, exchange)?;
+    let said = run(lab, address, "/ping", &["--one"], b"", 0)?.well()?;
+    same("after its ping", b"the pong came\n", &said)?;
+    // `--one` waits for a message, so that the end of our input doesn't compete with their Close.
     for (path, close) in [
         ("/close/1000/done", "1000 (done)"),
         ("/close/4999/x", "4999 (x)"),
     ] {
-        let (said, _) = connect(path, &["--one"], b"", 0)?;
+        let said = run(lab, address, path, &["--one"], b"", 0)?;
         let words = format!("no message came; closed by the peer: {close}");
         if said.status.code() != Some(1) || !said.stderr.contains(&words) {
             return Err(format!("{path}: {}, {:?}", said.status, said.stderr).into());
         }
     }
-    Ok(())
+    let expected = ["1000", "1000", "1000", "1000", "4999"];
+    let codes = server.wait_for("five close codes", |output| {
+        // The last line may not be whole yet.
+        let (lines, _) = output.rsplit_once('\n')?;
+        let codes = lines
+            .lines()
+            .filter_map(|line| line.strip_prefix("closed "));
+        let codes: Vec<_> = codes.map(str::to_owned).collect();
+        (codes.len() == expected.len()).then_some(codes)
+    })?;
+    match codes == expected {
+        true => Ok(()),
+        false => Err(format!("it saw the close codes {codes:?}, not {expected:?}").into()),
+    }
+}
+
+/// Sends the messages of `exchange` to an echo server, over a connection as text and over another as bytes.
+pub(super) fn echo(lab: &Lab, address: SocketAddr, exchange: &Exchange) -> Result<()> {
+    let text = lines(exchange, |chance, size| {
+        let mut text = String::new();
+        while text.len() + char::MAX.len_utf8() <= size {
+            text.push(TEXT[chance.below(TEXT.len())]);
+        }
+        let rest = size - text.len();
+        (text + &"x".repeat(rest)).into_bytes()
+    });
+    let echo = run(lab, address, "/echo", &["--text"], &text, text.len())?;
+    same("text", &text, &echo.well()?)?;
+
+    let binary = lines(exchange, |chance, size| {
+        let bytes = (0..size).map(|_| chance.below(256) as u8);
+        bytes.filter(|byte| *byte != b'\n').collect()
+    });
+    // Binary messages are printed without the ends of lines.
+    let mut bytes = binary.clone();
+    bytes.retain(|byte| *byte != b'\n');
+    let echo = run(lab, address, "/echo", &["--binary"], &binary, bytes.len())?;
+    same("binary", &bytes, &echo.well()?)
+}
+
+/// `bowline connect`, whose input ends once it has printed `expected` bytes.
+fn run(
+    lab: &Lab,
+    address: SocketAddr,
+    path: &str,
+    options: &[&str],
+    input: &[u8],
+    expected: usize,
+) -> Result<peers::Said> {
+    let mut connect = Command::new(&lab.bowline);
+    connect.arg("connect").args(options);
+    connect.arg(format!("ws://{address}{path}"));
+    peers::converse_until(&mut connect, input, expected)
+}
+
+fn same(what: &str, expected: &[u8], found: &[u8]) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    let start = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+    Err(format!(
+        "{what}: sent {} bytes {:?}…, got {} bytes {:?}…",
+        expected.len(),
+        start(expected),
+        found.len(),
+        start(found),
+    )
+    .into())
 }
 
 /// A line for each message: an empty one, one of 1 MiB, and those that the seed makes, most of them short.
