@@ -141,28 +141,8 @@ impl<R> Acceptor<R> {
     }
 }
 
-impl<R: Runtime> Acceptor<R> {
-    /// Accepts a connection: makes the opening handshake on a stream.
-    ///
-    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the
-    /// stream, or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
-    /// [`Error::Transport`].
-    ///
-    /// # Cancel safety
-    ///
-    /// Not cancel safe: if the future is dropped, so is the stream.
-    pub async fn accept(
-        &self,
-        stream: impl Into<R::Stream>,
-    ) -> Result<WebSocket<R::Stream>, Error> {
-        self.accept_on(stream.into()).await
-    }
-
-    /// As [`accept`](Self::accept), on any transport.
+impl<R> Acceptor<R> {
+    /// As [`accept`](Self::accept), on any transport, whatever the runtime.
     ///
     /// # Errors
     ///
@@ -178,23 +158,7 @@ impl<R: Runtime> Acceptor<R> {
         }
     }
 
-    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an
-    /// ordinary HTTP request answered. That is how a port is shared.
-    ///
-    /// A request that breaks the rules is refused here.
-    ///
-    /// # Errors
-    ///
-    /// As [`accept`](Self::accept).
-    ///
-    /// # Cancel safety
-    ///
-    /// As [`accept`](Self::accept).
-    pub async fn open(&self, stream: impl Into<R::Stream>) -> Result<Opening<R::Stream>, Error> {
-        self.open_on(stream.into()).await
-    }
-
-    /// As [`open`](Self::open), on any transport.
+    /// As [`open`](Self::open), on any transport, whatever the runtime.
     ///
     /// # Errors
     ///
@@ -238,6 +202,44 @@ impl<R: Runtime> Acceptor<R> {
                 Err(error)
             }
         }
+    }
+}
+
+impl<R: Runtime> Acceptor<R> {
+    /// Accepts a connection: makes the opening handshake on a stream.
+    ///
+    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the
+    /// stream, or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
+    /// [`Error::Transport`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: if the future is dropped, so is the stream.
+    pub async fn accept(
+        &self,
+        stream: impl Into<R::Stream>,
+    ) -> Result<WebSocket<R::Stream>, Error> {
+        self.accept_on(stream.into()).await
+    }
+
+    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an
+    /// ordinary HTTP request answered. That is how a port is shared.
+    ///
+    /// A request that breaks the rules is refused here.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`accept`](Self::accept).
+    pub async fn open(&self, stream: impl Into<R::Stream>) -> Result<Opening<R::Stream>, Error> {
+        self.open_on(stream.into()).await
     }
 
     /// Accepts a connection, runs `handler` on it, and closes it in order.

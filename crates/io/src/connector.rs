@@ -210,8 +210,10 @@ impl<R: Runtime> Connector<R> {
             .map_err(Error::Connect)?;
         self.shake_hands(stream, &request, deadline).await
     }
+}
 
-    /// Makes the opening handshake on a transport that is connected already.
+impl<R> Connector<R> {
+    /// Makes the opening handshake on a transport that is connected already, whatever the runtime.
     ///
     /// # Errors
     ///

@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod halves;
+mod io;
+
+pub use halves::{Halves, ReadHalf, WriteHalf};
+pub use io::{Io, Shared};
+
+pub use bowline_io::{
+    Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
+    Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,
+    Http, InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate,
+    Opening, Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
+    Receiver, RefusalReason, Role, SendError, Sender, Text, Timeout, Timer, Token, Transport,
+    Upgrading, UriError, Utf8Error, Volume, WebSocket, WsUri, bytes, corked, http,
+};
+
+/// No runtime in particular: streams and timers are the caller's.
+#[derive(Clone, Copy, Debug)]
+pub struct AnyRuntime;
+
+/// Makes the opening handshake on streams that are connected already, with
+/// [`connect_on`](bowline_io::Connector::connect_on). See [`bowline_io::Connector`].
+pub type Connector = bowline_io::Connector<AnyRuntime>;
+
+/// Makes the opening handshake on streams that were accepted already, with
+/// [`accept_on`](bowline_io::Acceptor::accept_on). See [`bowline_io::Acceptor`].
+pub type Acceptor = bowline_io::Acceptor<AnyRuntime>;
