@@ -9,7 +9,7 @@ use crate::conformance::{self, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, docs, interop, peers};
+use crate::{Result, docs, interop, peers, soak};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -27,6 +27,7 @@ Runs, in this order:
   peers         fetches what others wrote and the next ones talk with
   interop-PEER  cargo xtask interop --peer PEER, for each
   conformance   cargo xtask conformance --groups 1-7,10
+  soak          cargo xtask soak --minutes 1 --connections 200, on Linux
 
   --crate NAME   the same for one crate: steps that it has no part in are left out
 ";
@@ -95,6 +96,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
                 conformance::check(step, &workspace, role, &cases)
             })?;
         }
+    }
+    if cfg!(target_os = "linux") && (scope.holds("cli") || scope.holds("tokio")) {
+        steps.run("soak", |step| soak::check(step, &workspace))?;
     }
     let outcome = steps.finish();
     println!("{}", tested.get());

@@ -10,6 +10,7 @@ mod fuzz;
 mod interop;
 mod peers;
 mod simulate;
+mod soak;
 mod steps;
 mod tidy;
 mod workspace;
@@ -65,6 +66,12 @@ const TASKS: &[Task] = &[
         summary: "seeded runs of two connections over a hostile transport",
         help: simulate::HELP,
         run: simulate::run,
+    },
+    Task {
+        name: "soak",
+        summary: "many connections under load, some killed every second",
+        help: soak::HELP,
+        run: soak::run,
     },
     Task {
         name: "fuzz",
