@@ -30,14 +30,19 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--autobahn", url] => autobahn(url.trim_end_matches('/')).await,
-        [url] => lines(url).await,
+        [url] => lines(&Connector::new(), url, input()).await,
         _ => Err("usage: tokio_echo_client URL | --autobahn URL".into()),
     }
 }
 
-async fn lines(url: &str) -> Result<(), Box<dyn Error>> {
-    let mut ws = Connector::new().connect(url).await?;
-    let mut lines = Some(input());
+/// Sends each line, prints each reply, and closes when there is a reply to every line.
+pub(crate) async fn lines(
+    connector: &Connector,
+    url: &str,
+    input: Lines,
+) -> Result<(), Box<dyn Error>> {
+    let mut ws = connector.connect(url).await?;
+    let mut lines = Some(input);
     // Lines without a reply.
     let mut waiting = 0_usize;
     // Somebody who types takes time. Receiving meanwhile answers the server's pings.
@@ -64,7 +69,7 @@ async fn lines(url: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-type Lines = mpsc::Receiver<std::io::Result<String>>;
+pub(crate) type Lines = mpsc::Receiver<std::io::Result<String>>;
 
 /// Reads lines on a thread of its own: the end of the program doesn't wait for the next one.
 fn input() -> Lines {
@@ -105,15 +110,8 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
 
     for case in 1..=count {
         let case_url = format!("{url}/runCase?case={case}&agent={AGENT}");
-        let mut ws = connector.connect(case_url).await?;
-        let end = async {
-            while let Some(message) = ws.recv().await? {
-                ws.send(message).await?;
-            }
-            Ok::<(), bowline_tokio::Error>(())
-        };
         // Many cases break the protocol; that we say so is what they test.
-        if let Err(error) = end.await {
+        if let Err(error) = echo(&connector, &case_url).await {
             eprintln!("case {case}: {error}");
         }
     }
@@ -121,5 +119,14 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
     let reports = format!("{url}/updateReports?agent={AGENT}");
     let mut ws = connector.connect(reports).await?;
     while ws.recv().await?.is_some() {}
+    Ok(())
+}
+
+/// Sends back each message until the server closes.
+pub(crate) async fn echo(connector: &Connector, url: &str) -> Result<(), bowline_tokio::Error> {
+    let mut ws = connector.connect(url).await?;
+    while let Some(message) = ws.recv().await? {
+        ws.send(message).await?;
+    }
     Ok(())
 }

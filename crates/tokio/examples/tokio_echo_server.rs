@@ -14,6 +14,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (address, acceptor) = arguments()?;
     let listener = TcpListener::bind(&address).await?;
     println!("listening on ws://{}", listener.local_addr()?);
+    serve(listener, acceptor).await;
+    Ok(())
+}
+
+/// Serves each client in a task of its own, for ever.
+pub(crate) async fn serve(listener: TcpListener, acceptor: Acceptor) {
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
