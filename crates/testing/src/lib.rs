@@ -7,6 +7,7 @@ pub mod extension;
 pub mod feed;
 pub mod fuzzing;
 pub mod hex;
+pub mod hostile;
 pub mod payload;
 pub mod random;
 pub mod vectors;

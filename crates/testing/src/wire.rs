@@ -84,7 +84,8 @@ pub fn whole_frames(bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-fn decode(bytes: &[u8]) -> Option<(Frame, &[u8])> {
+/// Decodes the first frame; also gives what is behind it.
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Frame, &[u8])> {
     let (&[first, second], mut rest) = bytes.split_first_chunk::<2>()?;
     let len = match second & !MASKED {
         126 => {

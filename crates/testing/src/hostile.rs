@@ -1,0 +1,34 @@
+//! Peers that mean harm, and what must come of them.
+//!
+//! A [`Case`] is one attack: what the attacker does on a transport of its own, and how the victim must end it.
+//! [`attack_server`] and [`attack_client`] run cases against a program that echoes, one after another. Each must end as
+//! its case says, within the memory that its case allows, and a peer that means well is served behind it.
+//!
+//! The cases lie in one file per topic, and most of them serve both roles: a rule of framing binds whoever reads. What
+//! concerns HTTP/1.1 is [`handshake`] alone; a carrier that opens connections in another way leaves it out.
+//!
+//! The program under attack takes its limits and deadlines from [`config`] and [`handshake_timeout`]. All are long but
+//! the one that a case is about, so that a busy machine changes no outcome.
+
+mod attacker;
+mod case;
+mod close;
+mod closing;
+mod endings;
+mod floods;
+mod frames;
+mod handshake;
+mod judge;
+mod run;
+mod text;
+
+pub use attacker::Transport;
+pub use case::{Case, Conduct, MAX_MESSAGE, Short, Verdict, config, handshake_timeout};
+pub use close::close;
+pub use closing::closing;
+pub use endings::endings;
+pub use floods::floods;
+pub use frames::frames;
+pub use handshake::{requests, responses};
+pub use run::{attack_client, attack_server, plain};
+pub use text::text;

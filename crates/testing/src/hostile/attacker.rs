@@ -1,0 +1,347 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use bowline_frame::Role;
+use bowline_handshake::accept_key;
+
+use super::case::Step;
+use crate::wire;
+
+/// What the attacker's bytes move on.
+///
+/// Reads and writes don't block: they give [`ErrorKind::WouldBlock`]. Dropping it ends both directions.
+pub trait Transport: Read + Write + Send {
+    /// Ends the writing direction and leaves the other open.
+    fn end_writing(&mut self) -> io::Result<()>;
+}
+
+/// It must have been made non-blocking.
+impl Transport for TcpStream {
+    fn end_writing(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// One end of a connection, played by hand.
+pub(super) struct Attacker {
+    /// `None` once the attacker has left.
+    transport: Option<Box<dyn Transport>>,
+    role: Role,
+    /// What a client said to open the connection.
+    request: String,
+    opened: bool,
+    /// What has come and was not taken as a head.
+    heard: Vec<u8>,
+    reads: bool,
+    /// Keeps only the beginning of what it reads.
+    skims: bool,
+    ended: Option<End>,
+    /// Nothing more can be written.
+    gone: bool,
+    reset: bool,
+}
+
+/// How the victim's direction ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum End {
+    Orderly,
+    Reset,
+}
+
+/// Why a case did not end as it must.
+pub(super) type Fault = String;
+
+impl Attacker {
+    pub(super) fn new(transport: Box<dyn Transport>, role: Role) -> Self {
+        Self {
+            transport: Some(transport),
+            role,
+            request: String::new(),
+            opened: false,
+            heard: Vec::with_capacity(CHUNK),
+            reads: true,
+            skims: false,
+            ended: None,
+            gone: false,
+            reset: false,
+        }
+    }
+
+    pub(super) fn perform(&mut self, step: &Step) -> Result<(), Fault> {
+        match step {
+            Step::Open(behind) => self.open(behind, false),
+            Step::OpenDripping(behind) => self.open(behind, true),
+            Step::Request => self.read_request(),
+            Step::Answer(answer) => {
+                self.read_request()?;
+                self.write(&self.filled_in(answer))
+            }
+            Step::Write(bytes) => self.write(bytes),
+            Step::Drip(bytes) => bytes.chunks(1).try_for_each(|byte| self.write(byte)),
+            Step::Repeat(unit, times) => self.repeat(unit, *times),
+            Step::Flood(unit) => {
+                let many = unit.repeat((CHUNK / unit.len()).max(1));
+                while !self.gone {
+                    self.write(&many)?;
+                }
+                Ok(())
+            }
+            Step::Trickle(unit) => {
+                while !self.gone && self.ended.is_none() {
+                    self.write(unit)?;
+                    std::thread::sleep(PAUSE);
+                }
+                Ok(())
+            }
+            Step::Cling(unit) => {
+                while !self.gone {
+                    self.write(unit)?;
+                    std::thread::sleep(PAUSE);
+                }
+                Ok(())
+            }
+            Step::Unread => {
+                self.reads = false;
+                self.skims = true;
+                Ok(())
+            }
+            Step::Await(first) => {
+                let mut seen = 0;
+                self.until(&mut &[][..], |attacker| {
+                    while let Some((frame, rest)) = wire::decode(&attacker.heard[seen..]) {
+                        seen = attacker.heard.len() - rest.len();
+                        if frame.0 == *first {
+                            return true;
+                        }
+                    }
+                    false
+                })
+            }
+            Step::EndWriting => {
+                // The victim may be gone already.
+                if let Some(transport) = &mut self.transport {
+                    let _ = transport.end_writing();
+                }
+                Ok(())
+            }
+            Step::Reset(bytes) => {
+                self.reads = false;
+                self.write(bytes)?;
+                self.reset()
+            }
+        }
+    }
+
+    /// Reads up to the end of the victim's direction.
+    pub(super) fn read_to_end(&mut self) -> Result<(), Fault> {
+        self.reads = true;
+        self.until(&mut &[][..], |attacker| attacker.ended.is_some())
+    }
+
+    pub(super) fn ended(&self) -> Option<End> {
+        self.ended
+    }
+
+    pub(super) fn is_opened(&self) -> bool {
+        self.opened
+    }
+
+    /// What was heard behind the heads of the opening handshake.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.heard
+    }
+
+    fn open(&mut self, behind: &[u8], dripping: bool) -> Result<(), Fault> {
+        let head = match self.role {
+            Role::Client => REQUEST.to_vec(),
+            Role::Server => {
+                self.read_request()?;
+                self.filled_in(ANSWER)
+            }
+        };
+        let bytes = [&head[..], behind].concat();
+        if dripping {
+            bytes.chunks(1).try_for_each(|byte| self.write(byte))?;
+        } else {
+            self.write(&bytes)?;
+        }
+        if self.role == Role::Client {
+            let answer = self.take_head()?;
+            if !answer.starts_with("HTTP/1.1 101 ") || !answer.contains(ACCEPT) {
+                return Err(format!("not opened: {answer:?}"));
+            }
+        }
+        self.opened = true;
+        Ok(())
+    }
+
+    fn read_request(&mut self) -> Result<(), Fault> {
+        if self.request.is_empty() {
+            self.request = self.take_head()?;
+        }
+        Ok(())
+    }
+
+    fn take_head(&mut self) -> Result<String, Fault> {
+        const END: &[u8] = b"\r\n\r\n";
+        let end = |heard: &[u8]| heard.windows(END.len()).position(|bytes| bytes == END);
+        self.until(&mut &[][..], |attacker| end(&attacker.heard).is_some())?;
+        let end = end(&self.heard).map_or(0, |at| at + END.len());
+        let head = self.heard.drain(..end).collect();
+        String::from_utf8(head).map_err(|error| error.to_string())
+    }
+
+    fn filled_in(&self, answer: &[u8]) -> Vec<u8> {
+        let key = self
+            .request
+            .split("Sec-WebSocket-Key: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default();
+        let mut filled = Vec::with_capacity(answer.len());
+        let mut rest = answer;
+        while let Some((first, after)) = rest.split_first() {
+            if let Some(after) = rest.strip_prefix(b"{accept}") {
+                filled.extend_from_slice(accept_key(key.as_bytes()).as_bytes());
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix(b"{key}") {
+                filled.extend_from_slice(key.as_bytes());
+                rest = after;
+            } else {
+                filled.push(*first);
+                rest = after;
+            }
+        }
+        filled
+    }
+
+    fn repeat(&mut self, unit: &[u8], times: usize) -> Result<(), Fault> {
+        let at_once = (CHUNK / unit.len()).clamp(1, times);
+        let many = unit.repeat(at_once);
+        for _ in 0..times / at_once {
+            self.write(&many)?;
+        }
+        self.write(&unit.repeat(times % at_once))
+    }
+
+    /// Writes all of it, or as much as the victim takes before it is gone.
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        self.until(&mut bytes, |_| true)
+    }
+
+    fn reset(&mut self) -> Result<(), Fault> {
+        let mut byte = [0];
+        let since = Instant::now();
+        // What lies behind the first byte stays unread.
+        while let Some(transport) = &mut self.transport
+            && let Err(error) = transport.read(&mut byte)
+        {
+            if error.kind() != ErrorKind::WouldBlock || since.elapsed() > PATIENCE {
+                return Err(format!("nothing to leave unread: {error}"));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        self.transport = None;
+        Ok(())
+    }
+
+    /// Writes and reads until all of `out` is written, or can't be, and `done` says so.
+    fn until(
+        &mut self,
+        out: &mut &[u8],
+        mut done: impl FnMut(&mut Self) -> bool,
+    ) -> Result<(), Fault> {
+        let mut since = Instant::now();
+        let mut moved = true;
+        loop {
+            if self.gone {
+                *out = &[];
+            }
+            if moved && out.is_empty() && done(self) {
+                return Ok(());
+            }
+            moved = self.turn(out);
+            if moved {
+                since = Instant::now();
+            } else if self.ended.is_some() && (out.is_empty() || self.gone) {
+                return Err(format!("ended too early: {:?}", self.ended));
+            } else if since.elapsed() > PATIENCE {
+                return Err("nothing happens any more".to_owned());
+            } else {
+                std::thread::sleep(GLANCE);
+            }
+        }
+    }
+
+    /// Writes and reads what can be; false if there was nothing of either.
+    fn turn(&mut self, out: &mut &[u8]) -> bool {
+        let Some(transport) = &mut self.transport else {
+            return false;
+        };
+        let mut moved = false;
+        if !out.is_empty() && !self.gone {
+            match transport.write(out) {
+                Ok(count) => {
+                    *out = &out[count..];
+                    moved = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => {
+                    self.gone = true;
+                    moved = true;
+                    // One that has ended its direction before makes a broken pipe of it.
+                    self.reset |= error.kind() == ErrorKind::ConnectionReset;
+                }
+            }
+        }
+        if self.reads && self.ended.is_none() {
+            let mut chunk = [0; CHUNK];
+            match transport.read(&mut chunk) {
+                Ok(0) => {
+                    self.ended = Some(if self.reset { End::Reset } else { End::Orderly });
+                    moved = true;
+                }
+                Ok(count) => {
+                    // What was left unread for long may be more than anybody wants to keep.
+                    let room = if self.skims {
+                        CHUNK.saturating_sub(self.heard.len())
+                    } else {
+                        count
+                    };
+                    self.heard.extend_from_slice(&chunk[..count.min(room)]);
+                    moved = true;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => {
+                    self.ended = Some(End::Reset);
+                    moved = true;
+                }
+            }
+        }
+        moved
+    }
+}
+
+/// A flawless request, and the answer to it.
+pub(super) const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\
+    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+const ACCEPT: &str = "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+/// A flawless answer to any request.
+pub(super) const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
+
+/// Bytes in one write or read.
+const CHUNK: usize = 16 * 1024;
+
+/// Between two looks at a transport that has nothing to say.
+const GLANCE: Duration = Duration::from_micros(200);
+
+/// Between two bytes of one who takes time.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// When a case hangs. No outcome depends on it.
+const PATIENCE: Duration = Duration::from_secs(30);

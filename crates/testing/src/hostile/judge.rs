@@ -1,0 +1,204 @@
+use super::attacker::{Attacker, End, Fault};
+use super::case::{Before, Case, Outcome, Step, Verdict};
+use crate::hex::Shown;
+use crate::wire::{self, CLOSE, Frame};
+
+/// Compares what the attacker heard with what the case demands.
+pub(super) fn judge(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
+    let code = match case.outcome {
+        Outcome::Gone => return Ok(()),
+        Outcome::Refused(status) => {
+            ended(case, attacker)?;
+            return refusal(case, attacker, status);
+        }
+        Outcome::Silent => {
+            ended(case, attacker)?;
+            return nothing(attacker.heard());
+        }
+        Outcome::GivenUp(_) => return nothing(attacker.heard()),
+        Outcome::Abandoned => None,
+        Outcome::Lost => {
+            ended(case, attacker)?;
+            None
+        }
+        Outcome::Failed(code) | Outcome::Closed(code) | Outcome::TimedOut(code) => {
+            ended(case, attacker)?;
+            Some(code)
+        }
+    };
+    let (mut frames, rest) = wire::frames(attacker.heard());
+    // Who gives up may do so in the middle of a frame.
+    if !rest.is_empty() && case.outcome != Outcome::Abandoned {
+        return Err(format!("half a frame: {}", Shown(rest)));
+    }
+    if let Some(code) = code {
+        let close = frames.pop();
+        let actual = close.as_ref().and_then(close_code);
+        if actual != Some(code) {
+            return Err(format!("last came {close:x?}, not a Close with {code}"));
+        }
+    }
+    before(&case.before, &frames)
+}
+
+/// Compares what a client says about its connection with what the case demands.
+pub(super) fn judge_verdict(case: &Case, actual: Verdict) -> Result<(), Fault> {
+    let expected = case.verdict.unwrap_or(match case.outcome {
+        Outcome::GivenUp(verdict) => verdict,
+        Outcome::Failed(code) => Verdict::Violation(code),
+        Outcome::Closed(_) => Verdict::Done,
+        Outcome::TimedOut(_) | Outcome::Abandoned => Verdict::TimedOut,
+        Outcome::Lost | Outcome::Gone => Verdict::Lost,
+        Outcome::Refused(status) => Verdict::Refused(status),
+        Outcome::Silent => Verdict::Incomplete,
+    });
+    if actual == expected {
+        Ok(())
+    } else {
+        Err(format!("the client says {actual:?}, not {expected:?}"))
+    }
+}
+
+fn ended(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
+    match attacker.ended() {
+        Some(End::Orderly) => Ok(()),
+        Some(End::Reset) if case.may_reset => Ok(()),
+        ended => Err(format!(
+            "the transport ended {ended:?} behind {}",
+            Shown(attacker.heard())
+        )),
+    }
+}
+
+fn nothing(heard: &[u8]) -> Result<(), Fault> {
+    if heard.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("heard {:?}", String::from_utf8_lossy(heard)))
+    }
+}
+
+fn before(expected: &Before, actual: &[Frame]) -> Result<(), Fault> {
+    let matches = match expected {
+        Before::Frames(frames) => actual == frames,
+        Before::Any(frame) => actual.iter().all(|actual| actual == frame),
+    };
+    if matches {
+        return Ok(());
+    }
+    let mut shown: Vec<_> = actual
+        .iter()
+        .take(8)
+        .map(|(first, payload)| format!("{first:02x} {}", Shown(payload)))
+        .collect();
+    shown.push(format!("{} in all", actual.len()));
+    Err(format!("before the end came {}", shown.join(", ")))
+}
+
+/// The code of a Close frame as RFC 6455 §7.1.5 names it; `None` for another frame.
+fn close_code((first, payload): &Frame) -> Option<u16> {
+    match payload[..] {
+        _ if *first != CLOSE => None,
+        [] => Some(1005),
+        [high, low, ref reason @ ..] if std::str::from_utf8(reason).is_ok() => {
+            Some(u16::from_be_bytes([high, low]))
+        }
+        _ => None,
+    }
+}
+
+/// One response with what its status asks for, which ends the connection.
+fn refusal(case: &Case, attacker: &Attacker, status: u16) -> Result<(), Fault> {
+    let text = String::from_utf8_lossy(attacker.heard());
+    let fault = |fault: &str| Err(format!("{fault}: {text:?}"));
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return fault("no response");
+    };
+    if attacker.is_opened() || !head.starts_with(&format!("HTTP/1.1 {status} ")) {
+        return fault("another status");
+    }
+    let has = |line: &str| head.lines().any(|header| header.eq_ignore_ascii_case(line));
+    if !has("connection: close") && !has("connection: upgrade, close") {
+        return fault("no Connection: close");
+    }
+    // The answer to HEAD says what the body would be.
+    let is_head =
+        matches!(&case.steps[..], [Step::Write(request), ..] if request.starts_with(b"HEAD "));
+    if !is_head && !has(&format!("content-length: {}", body.len())) || is_head && !body.is_empty() {
+        return fault("body and Content-Length differ");
+    }
+    let names = |name: &str| has(name);
+    match status {
+        405 if !names("allow: GET") => fault("405 without Allow"),
+        426 if !names("upgrade: websocket") || !names("sec-websocket-version: 13") => {
+            fault("426 without Upgrade and Sec-WebSocket-Version")
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    use bowline_frame::Role;
+
+    use super::super::run::plain;
+    use super::*;
+    use crate::wire::{FIN, TEXT, close_frame, frame};
+
+    /// An attacker who has heard `bytes` and then the end.
+    fn heard(bytes: &[u8]) -> Attacker {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut victim = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let transport = plain(listener.accept().unwrap().0).unwrap();
+        victim.write_all(bytes).unwrap();
+        drop(victim);
+        let mut attacker = Attacker::new(transport, Role::Client);
+        attacker.read_to_end().unwrap();
+        attacker
+    }
+
+    fn case(outcome: Outcome) -> Case {
+        Case::new("a case", [], outcome)
+    }
+
+    #[test]
+    fn a_close_must_have_the_code_be_the_last_and_be_alone() {
+        let close = close_frame(Role::Client, 1002, "why");
+        let text = frame(Role::Client, TEXT | FIN, "hi");
+        let is_good = |bytes: &[u8]| judge(&case(Outcome::Failed(1002)), &heard(bytes)).is_ok();
+        assert!(is_good(&close));
+        assert!(!is_good(b""));
+        assert!(!is_good(&close_frame(Role::Client, 1007, "")));
+        assert!(!is_good(&close[..3]));
+        assert!(!is_good(&[&close[..], &text].concat()));
+        assert!(!is_good(&[&close[..], &close].concat()));
+        assert!(!is_good(&[&text[..], &close].concat()));
+        let after = case(Outcome::Failed(1002)).after([(TEXT | FIN, b"hi".to_vec())]);
+        assert!(judge(&after, &heard(&[&text[..], &close].concat())).is_ok());
+        assert!(judge(&after, &heard(&close)).is_err());
+        assert!(judge(&case(Outcome::Lost), &heard(&close)).is_err());
+        assert!(judge(&case(Outcome::Lost), &heard(b"")).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_must_be_one_response_with_what_its_status_asks_for() {
+        let good = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
+        let is_good = |text: &str| judge(&case(Outcome::Refused(400)), &heard(text.as_bytes()));
+        assert_eq!(is_good(good), Ok(()));
+        for (from, to) in [
+            ("400", "403"),
+            ("close", "keep-alive"),
+            ("2\r", "3\r"),
+            ("no", "noHTTP/1.1 400 Bad Request"),
+            ("HTTP", ""),
+        ] {
+            assert!(is_good(&good.replace(from, to)).is_err(), "{to}");
+        }
+        assert!(judge(&case(Outcome::Silent), &heard(good.as_bytes())).is_err());
+        let without = good.replace("400", "426");
+        assert!(judge(&case(Outcome::Refused(426)), &heard(without.as_bytes())).is_err());
+    }
+}
