@@ -51,7 +51,7 @@ const LAYERS: &[Row] = &[
     Row {
         name: "deflate",
         inside: &["extension"],
-        outside: Only(&["bytes", "flate2"]),
+        outside: Only(&["bytes", "zlib-rs"]),
     },
     Row {
         name: "handshake",

@@ -1,0 +1,166 @@
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zlib_rs::{DeflateConfig, Inflate};
+
+use crate::history::History;
+
+/// What decides how a compressor works and how much memory it takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Shape {
+    pub(crate) level: u8,
+    pub(crate) memory_level: u8,
+    pub(crate) window_bits: u8,
+}
+
+/// A compressor that knows its shape.
+pub(crate) struct Compressor {
+    pub(crate) deflate: zlib_rs::Deflate,
+    shape: Shape,
+}
+
+/// A decompressor with a copy of its window, which it can't tell by itself.
+pub(crate) struct Decompressor {
+    pub(crate) inflate: Inflate,
+    pub(crate) history: History,
+}
+
+/// Compressors and decompressors that no connection needs now, a bounded number of each.
+///
+/// In several shards, so that threads seldom meet: whoever finds a shard locked goes on to the next, and nobody waits.
+pub(crate) struct Pool {
+    shards: Box<[Mutex<Shard>]>,
+    /// How many of each kind a shard keeps.
+    kept: usize,
+    homes: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Shard {
+    compressors: Vec<Compressor>,
+    decompressors: Vec<Decompressor>,
+}
+
+impl Pool {
+    /// Keeps at most `size` of each kind.
+    pub(crate) fn new(size: usize) -> Self {
+        let shards = size.min(MAX_SHARDS);
+        Self {
+            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            kept: size.checked_div(shards).unwrap_or(0),
+            homes: AtomicUsize::new(0),
+        }
+    }
+
+    /// Chooses the shard that a connection asks first.
+    pub(crate) fn home(&self) -> usize {
+        self.homes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// A compressor without history.
+    pub(crate) fn compressor(&self, home: usize, shape: Shape) -> Compressor {
+        let pooled = self.find(home, |shard| {
+            let mut all = shard.compressors.iter();
+            let at = all.rposition(|compressor| compressor.shape == shape)?;
+            Some(shard.compressors.swap_remove(at))
+        });
+        match pooled {
+            Some(mut compressor) => {
+                compressor.deflate.reset();
+                compressor
+            }
+            None => Compressor::new(shape),
+        }
+    }
+
+    /// A decompressor without history, which will keep `window` bytes.
+    pub(crate) fn decompressor(&self, home: usize, window: usize) -> Decompressor {
+        match self.find(home, |shard| shard.decompressors.pop()) {
+            Some(mut decompressor) => {
+                decompressor.inflate.reset(false);
+                decompressor.history.restart(window);
+                decompressor
+            }
+            None => Decompressor {
+                inflate: Inflate::new(false, MAX_WINDOW_BITS),
+                history: History::new(window),
+            },
+        }
+    }
+
+    pub(crate) fn keep_compressor(&self, home: usize, compressor: Compressor) {
+        let mut waiting = Some(compressor);
+        self.find(home, |shard| {
+            if shard.compressors.len() >= self.kept {
+                return None;
+            }
+            shard.compressors.extend(waiting.take());
+            Some(())
+        });
+    }
+
+    pub(crate) fn keep_decompressor(&self, home: usize, decompressor: Decompressor) {
+        let mut waiting = Some(decompressor);
+        self.find(home, |shard| {
+            if shard.decompressors.len() >= self.kept {
+                return None;
+            }
+            shard.decompressors.extend(waiting.take());
+            Some(())
+        });
+    }
+
+    /// Asks the shards that aren't locked, `home` first, until one has an answer.
+    fn find<T>(&self, home: usize, mut ask: impl FnMut(&mut Shard) -> Option<T>) -> Option<T> {
+        let first = home.checked_rem(self.shards.len())?;
+        let (before, after) = self.shards.split_at(first);
+        after
+            .iter()
+            .chain(before)
+            .find_map(|shard| ask(&mut *shard.try_lock().ok()?))
+    }
+}
+
+impl Compressor {
+    fn new(shape: Shape) -> Self {
+        let config = DeflateConfig {
+            // Below 0: raw DEFLATE, without zlib's header.
+            window_bits: -i32::from(shape.window_bits),
+            mem_level: i32::from(shape.memory_level),
+            ..DeflateConfig::new(i32::from(shape.level))
+        };
+        Self {
+            deflate: zlib_rs::Deflate::new_with_config(config),
+            shape,
+        }
+    }
+}
+
+impl Decompressor {
+    /// Begins a new stream that may refer to all that came before.
+    ///
+    /// `false` if the inflater refuses.
+    #[must_use]
+    pub(crate) fn resume(&mut self) -> bool {
+        self.inflate.reset(false);
+        self.history
+            .runs()
+            .into_iter()
+            .filter(|run| !run.is_empty())
+            .all(|run| self.inflate.set_dictionary(run).is_ok())
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("size", &self.shards.len().saturating_mul(self.kept))
+            .finish_non_exhaustive()
+    }
+}
+
+/// zlib-rs takes the same memory for every window when it inflates, so there is no point in a smaller one.
+const MAX_WINDOW_BITS: u8 = 15;
+
+const MAX_SHARDS: usize = 8;

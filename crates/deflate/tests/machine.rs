@@ -1,0 +1,157 @@
+//! permessage-deflate inside an open connection, frame by frame.
+
+mod support;
+
+use bowline_deflate::PerMessageDeflate;
+use bowline_extension::Negotiate;
+use bowline_frame::{MaskKeys, Message, MessageKind, Role};
+use bowline_proto::{Config, Connection, EventRef, Inbound, ProtocolError};
+use bytes::Buf;
+use support::{encode, json, pair};
+
+/// What a client makes of unmasked frames: messages, and pings as text.
+fn read(frames: &[u8]) -> Result<Vec<Message>, ProtocolError> {
+    let config = PerMessageDeflate::new().context_takeover(true);
+    let decoder = pair(&config, &config).client.1;
+    let mut inbound = Inbound::new(Role::Client, &Config::new(Role::Client), Some(decoder));
+    let mut frames = frames.to_vec();
+    let mut rest = &mut frames[..];
+    let mut events = Vec::new();
+    while !rest.is_empty() {
+        let (used, event) = inbound.handle(rest)?;
+        match event {
+            Some(EventRef::Message(message)) => events.push(message.to_owned()),
+            Some(EventRef::Assembled(message)) => events.push(message),
+            Some(EventRef::Ping(payload)) => events.push(Message::from(payload)),
+            _ => {}
+        }
+        rest = &mut rest[used..];
+    }
+    Ok(events)
+}
+
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    assert!(payload.len() < 126);
+    [&[first, payload.len() as u8], payload].concat()
+}
+
+const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
+
+// covers PMD-6.1-02, PMD-9-01
+#[test]
+fn rsv1_stands_on_the_first_frame_of_a_message_only() {
+    let hello = || Message::from("Hello");
+    assert_eq!(read(&frame(0xc1, &HELLO)).unwrap(), [hello()]);
+    let first = frame(0x41, &HELLO[..3]);
+    let right = [first.clone(), frame(0x80, &HELLO[3..])].concat();
+    assert_eq!(read(&right).unwrap(), [hello()]);
+    let continuation = [first, frame(0xc0, &HELLO[3..])].concat();
+    for wrong in [
+        continuation,
+        frame(0xc9, b""),
+        frame(0xca, b""),
+        frame(0xc8, b""),
+    ] {
+        assert_eq!(
+            read(&wrong).unwrap_err().close_code().get(),
+            1002,
+            "{wrong:x?}"
+        );
+    }
+}
+
+// covers PMD-6.1-03
+#[test]
+fn text_is_utf8_when_it_is_decompressed() {
+    let config = PerMessageDeflate::new();
+    let mut encoder = pair(&config, &config).server.0;
+    let wire = encode(&mut *encoder, "naïve".as_bytes());
+    assert_eq!(read(&frame(0xc1, &wire)).unwrap(), [Message::from("naïve")]);
+    let wire = encode(&mut *encoder, b"na\xefve");
+    assert_eq!(
+        read(&frame(0xc1, &wire)).unwrap_err().close_code().get(),
+        1007
+    );
+    assert_eq!(
+        read(&frame(0xc2, &wire)).unwrap(),
+        [Message::from(&b"na\xefve"[..])]
+    );
+}
+
+// covers PMD-6.1-04, PMD-6.2-02
+#[test]
+fn control_frames_and_plain_messages_do_not_touch_the_window() {
+    let ping = frame(0x89, b"ping");
+    let mut frames = Vec::new();
+    for (index, byte) in HELLO.iter().enumerate() {
+        let first = match index {
+            0 => 0x41,
+            6 => 0x80,
+            _ => 0x00,
+        };
+        frames.push(frame(first, &[*byte]));
+        frames.push(ping.clone());
+    }
+    frames.push(frame(0x81, b"plain"));
+    // RFC 7692 §7.2.3.2: it refers to the Hello before it.
+    frames.push(frame(0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00]));
+    let events = read(&frames.concat()).unwrap();
+    let pings = vec![Message::from(&b"ping"[..]); 6];
+    let hello = Message::from("Hello");
+    let rest = [
+        hello.clone(),
+        Message::from(&b"ping"[..]),
+        Message::from("plain"),
+        hello,
+    ];
+    assert_eq!(events, [&pings[..], &rest[..]].concat());
+}
+
+/// Moves what `from` has to say to `to`, and returns the messages it read.
+fn carry(from: &mut Connection, to: &mut Connection) -> Vec<Message> {
+    let transmit = from.transmit();
+    let mut wire = transmit.copy_to_bytes(transmit.remaining()).to_vec();
+    let mut rest = &mut wire[..];
+    let mut messages = Vec::new();
+    while !rest.is_empty() {
+        let (used, event) = to.handle(rest).unwrap();
+        match event {
+            Some(EventRef::Message(message)) => messages.push(message.to_owned()),
+            Some(EventRef::Assembled(message)) => messages.push(message),
+            other => assert!(other.is_none(), "{other:?}"),
+        }
+        rest = &mut rest[used..];
+    }
+    messages
+}
+
+#[test]
+fn two_connections_talk() {
+    let text = |bytes: Vec<u8>| Message::from(String::from_utf8(bytes).unwrap());
+    for takeover in [false, true] {
+        let config = PerMessageDeflate::new().context_takeover(takeover);
+        let (answer, servers) = config.accept(&config.offers()).unwrap();
+        let clients = config.confirm(&[answer]).unwrap();
+        let mut server = Connection::server(&Config::new(Role::Server), Some(servers));
+        let keys = MaskKeys::new(|bytes| bytes.fill(0x5a));
+        let mut client = Connection::client(keys, &Config::new(Role::Client), Some(clients));
+        for count in [1, 0, 30, 3000] {
+            let wanted = [text(json(count)), Message::from(vec![7; count])];
+            for message in &wanted {
+                client.send(message.clone()).unwrap();
+                server.send(message.clone()).unwrap();
+            }
+            assert!(client.transmit().remaining() < wanted[0].len() / 2 + 100);
+            assert_eq!(carry(&mut client, &mut server), wanted);
+            assert_eq!(carry(&mut server, &mut client), wanted);
+            // In fragments, some of which the compressor holds back altogether.
+            let payload = json(count);
+            for (index, run) in payload.chunks(99).enumerate() {
+                let last = (index + 1) * 99 >= payload.len();
+                let run = bytes::Bytes::copy_from_slice(run);
+                client.fragment(MessageKind::Text, run, last).unwrap();
+            }
+            assert_eq!(carry(&mut client, &mut server), [text(payload)]);
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What compression may cost, counted.
+
+mod support;
+
+use bowline_deflate::PerMessageDeflate;
+use bowline_extension::Decode;
+use bowline_frame::{MessageKind, Role, Rsv};
+use bowline_proto::{Config, Inbound, ProtocolError};
+use bowline_testing::alloc::{CountingAllocator, Usage};
+use bytes::BytesMut;
+use support::{Pair, decode, encode, json, pair, text};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator::new();
+
+fn kept(f: impl FnOnce()) -> isize {
+    ALLOCATOR.measure(f).1.kept
+}
+
+// covers PMD-8-03
+#[test]
+fn nothing_is_allocated_before_the_first_compressed_message() {
+    for takeover in [false, true] {
+        let config = PerMessageDeflate::new().context_takeover(takeover);
+        let (ends, used) = ALLOCATOR.measure(|| {
+            let Pair { server, mut client } = pair(&config, &config);
+            assert_eq!(client.0.begin(&text(10)), None);
+            assert!(!client.1.begin(MessageKind::Text, Rsv::NONE).unwrap());
+            (server, client)
+        });
+        // Two ends with two halves each, their offers and answers.
+        assert!(used.peak < 4096, "{used:?}");
+        assert!(used.kept < 2048, "{used:?}");
+        drop(ends);
+    }
+}
+
+/// Connections that have sent and received keep nothing: one compressor and one decompressor serve them all.
+// covers PMD-8-03
+#[test]
+fn a_thousand_connections_without_takeover_share_what_one_needs() {
+    let config = PerMessageDeflate::new();
+    let payload = json(40);
+    let talk = |ends: &mut Pair| {
+        let wire = encode(&mut *ends.server.0, &payload);
+        assert_eq!(decode(&mut *ends.client.1, &wire).unwrap(), payload);
+    };
+    let mut ends: Vec<_> = (0..1000).map(|_| pair(&config, &config)).collect();
+    let one = kept(|| talk(&mut ends[0]));
+    assert!(one > 100_000, "{one}");
+    let others = kept(|| ends[1..].iter_mut().for_each(talk));
+    // The lists of the pool's shards.
+    assert!(others < 4096, "{others}");
+}
+
+#[test]
+fn the_pool_keeps_no_more_than_it_may() {
+    for size in [0, 1, 3] {
+        let config = PerMessageDeflate::new().pool_size(size);
+        let mut ends: Vec<_> = (0..6).map(|_| pair(&config, &config)).collect();
+        let open = |ends: &mut Pair| {
+            assert!(ends.server.0.begin(&text(1000)).is_some());
+            let mut out = BytesMut::new();
+            ends.server
+                .0
+                .encode(&mut &[1; 10][..], false, &mut out, 100)
+                .unwrap();
+        };
+        let close = |ends: &mut Pair| {
+            let mut out = BytesMut::new();
+            ends.server
+                .0
+                .encode(&mut &[][..], true, &mut out, 100)
+                .unwrap();
+        };
+        let six = kept(|| ends.iter_mut().for_each(open));
+        let back = kept(|| ends.iter_mut().for_each(close));
+        let left = 6 * (six + back) / six;
+        // The compressors in the pool, and the pool's own lists.
+        assert_eq!(left, size as isize, "{six} taken, {back} given back");
+    }
+}
+
+// covers PMD-8-03
+#[test]
+fn idle_halves_keep_what_the_peer_may_refer_to_and_no_more() {
+    let config = PerMessageDeflate::new()
+        .context_takeover(true)
+        .inbound_window_bits(12)
+        .pool_size(0);
+    let mut ends = pair(&config, &config);
+    let held = kept(|| {
+        let wire = encode(&mut *ends.client.0, &json(500));
+        decode(&mut *ends.server.1, &wire).unwrap();
+    });
+    assert!(held > 150_000, "{held}");
+    let given = kept(|| {
+        ends.client.0.release();
+        ends.server.1.release();
+    });
+    let left = held + given;
+    assert!((4096..5000).contains(&left), "{left} of {held}");
+}
+
+/// Zeros, a thousand times smaller: `mebibytes` runs of blocks that need nothing before them.
+fn bomb(mebibytes: usize) -> Vec<u8> {
+    let config = PerMessageDeflate::new().level(9).outbound_window_bits(15);
+    let zeros = encode(&mut *pair(&config, &config).server.0, &vec![0; 1 << 20]);
+    let block = [&zeros[..], &[0x00, 0x00, 0xff, 0xff]].concat();
+    let mut bomb = block.repeat(mebibytes);
+    bomb.truncate(bomb.len() - 4);
+    bomb
+}
+
+fn read(
+    limit: u64,
+    payload: &[u8],
+    decoder: Box<dyn Decode>,
+) -> (Result<(), ProtocolError>, Usage) {
+    let machine = Config::new(Role::Client).max_message(limit);
+    let mut inbound = Inbound::new(Role::Client, &machine, Some(decoder));
+    let len = (payload.len() as u64).to_be_bytes();
+    let header = match payload.len() {
+        0..126 => [0xc2, len[7]].to_vec(),
+        126..0x1_0000 => [0xc2, 126, len[6], len[7]].to_vec(),
+        _ => [&[0xc2, 127], &len[..]].concat(),
+    };
+    let mut wire = [&header[..], payload].concat();
+    ALLOCATOR.measure(|| {
+        let mut rest = &mut wire[..];
+        while !rest.is_empty() {
+            // As a transport delivers it.
+            let most = rest.len().min(16 * 1024);
+            let (used, _) = inbound.handle(&mut rest[..most])?;
+            rest = &mut rest[used..];
+        }
+        Ok(())
+    })
+}
+
+// covers PMD-7.2.2-06, PMD-8-02
+#[test]
+fn a_bomb_of_110_mib_is_refused_in_the_memory_of_the_limit() {
+    let bomb = bomb(110);
+    assert!(
+        (100 * 1024..125 * 1024).contains(&bomb.len()),
+        "{}",
+        bomb.len()
+    );
+    let config = PerMessageDeflate::new();
+    // What inflating takes, whatever the message.
+    let (_, inflater) = ALLOCATOR.measure(|| {
+        decode(&mut *pair(&config, &config).client.1, &json_wire()).unwrap();
+    });
+    for limit in [64 * 1024, 1 << 20, 4 << 20] {
+        let decoder = pair(&config, &config).client.1;
+        let (result, used) = read(limit, &bomb, decoder);
+        let error = result.unwrap_err();
+        assert_eq!(error.close_code().get(), 1009);
+        assert!(
+            matches!(error, ProtocolError::MessageTooBig { .. }),
+            "{error}"
+        );
+        // The message's buffer grows to twice what has come.
+        let bound = 2 * limit as usize + 16 * 1024 + inflater.peak + 64 * 1024;
+        assert!(used.peak <= bound, "limit {limit}: {used:?}");
+    }
+}
+
+fn json_wire() -> Vec<u8> {
+    let config = PerMessageDeflate::new();
+    encode(&mut *pair(&config, &config).server.0, &json(1000))
+}
+
+/// The decoder alone never makes more than there is room for.
+// covers PMD-7.2.2-06
+#[test]
+fn a_bomb_makes_no_more_than_the_room() {
+    let bomb = bomb(4);
+    let config = PerMessageDeflate::new();
+    let mut decoder = pair(&config, &config).client.1;
+    assert!(decoder.begin(MessageKind::Binary, Rsv::RSV1).unwrap());
+    let mut out = BytesMut::with_capacity(100_000);
+    let (_, used) = ALLOCATOR.measure(|| {
+        decoder
+            .decode(&mut &bomb[..], true, &mut out, 100_000)
+            .unwrap();
+    });
+    assert_eq!(out.len(), 100_000);
+    assert!(used.peak < 130_000, "{used:?}");
+}
+
+// covers PMD-7.2.2-06
+#[test]
+fn the_limit_holds_to_the_byte() {
+    let config = PerMessageDeflate::new();
+    for len in [200, 16 * 1024, 100_000] {
+        let payload: Vec<u8> = json(3000).into_iter().cycle().take(len).collect();
+        let wire = encode(&mut *pair(&config, &config).server.0, &payload);
+        for (limit, fits) in [(len - 1, false), (len, true), (len + 1, true)] {
+            let decoder = pair(&config, &config).client.1;
+            let (result, _) = read(limit as u64, &wire, decoder);
+            match result {
+                Ok(()) => assert!(fits, "{len} bytes in {limit}"),
+                Err(error) => {
+                    assert!(!fits, "{len} bytes in {limit}");
+                    assert_eq!(error.close_code().get(), 1009);
+                }
+            }
+        }
+    }
+}
+
+/// Work that leads to nothing ends: blocks without content, and blocks that end the stream again and again.
+// covers PMD-8-02
+#[test]
+fn work_without_content_is_bounded() {
+    let config = PerMessageDeflate::new();
+    let refused = |payload: &[u8]| {
+        let mut decoder = pair(&config, &config).client.1;
+        let result = decode(&mut *decoder, payload);
+        assert_eq!(result.unwrap_err().close_code().get(), 1009);
+    };
+    refused(&[0x00, 0x00, 0x00, 0xff, 0xff].repeat(20_000));
+    refused(&[0x03, 0x00].repeat(40_000));
+    // A full window, and then blocks of one byte with BFINAL, each of which needs it again.
+    let full = encode(&mut *pair(&config, &config).server.0, &json(3000));
+    let with = |blocks: usize| {
+        let blocks = [0x4b, 0x04, 0x00].repeat(blocks);
+        [&full[..], &[0x00, 0x00, 0xff, 0xff], &blocks, &[0x00]].concat()
+    };
+    let read = decode(&mut *pair(&config, &config).client.1, &with(100)).unwrap();
+    assert_eq!(read, [json(3000), vec![b'a'; 100]].concat());
+    refused(&with(1000));
+}
