@@ -1,5 +1,6 @@
 //! `cargo xtask interop`: peers that others wrote.
 
+mod browser;
 mod fetch;
 mod library;
 mod proxy;
@@ -21,13 +22,16 @@ Lets the program `bowline` talk with peers that others wrote:
   websockets, aiohttp   python clients and servers
   ws                    node client and server
   undici                node client; it has no server
+  chromium              the page of `bowline serve`; screenshots are kept
   nginx, haproxy, caddy
-                        as proxies between our client and server, theirs too
+                        as proxies between all of these and us
 
   --peer NAME   only this one
 
 Needs python3 with pip, and node with npm. The libraries are fetched once, in the versions that
-xtask/interop/ pins. What is fetched, and what the peers' servers say, is in target/interop/.
+xtask/interop/ pins. Programs that are missing are Debian's: Chromium is installed, which takes
+root, and proxies are only unpacked. Elsewhere, install them. What is fetched, and what remains of
+a run, such as screenshots and what the servers said, is in target/interop/.
 ";
 
 /// What is talked with, and how.
@@ -42,6 +46,8 @@ pub(crate) enum Kind {
     Client(Language),
     /// A library, with which scripts make a client and a server.
     ClientAndServer(Language),
+    /// A browser.
+    Browser,
     /// A program that stands between client and server.
     Proxy(Proxy),
 }
@@ -68,6 +74,10 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "undici",
         kind: Kind::Client(Language::Node),
+    },
+    Peer {
+        name: "chromium",
+        kind: Kind::Browser,
     },
     Peer {
         name: "nginx",
@@ -103,6 +113,7 @@ pub(crate) fn check(steps: &mut Steps, workspace: &Workspace, chosen: &[&Peer]) 
     steps.run("peers", |step| fetch::fetch(step, &lab, chosen))?;
     for peer in chosen {
         steps.run(&format!("interop-{}", peer.name), |step| match &peer.kind {
+            Kind::Browser => browser::check(step, &lab),
             Kind::Proxy(proxy) => proxy::check(step, &lab, proxy),
             &Kind::Client(language) => library::client(step, &lab, language, peer.name),
             &Kind::ClientAndServer(language) => {
@@ -128,13 +139,18 @@ pub(crate) fn chosen(name: Option<&str>) -> Result<Vec<&'static Peer>> {
 }
 
 impl Kind {
-    /// Whether it takes packages of `language`; in front of proxies stands a python client.
+    /// Whether it takes packages of `language`; through proxies go a python client and a browser.
     fn needs(&self, language: Language) -> bool {
-        language
-            == match self {
-                Kind::Client(language) | Kind::ClientAndServer(language) => *language,
-                Kind::Proxy(_) => Language::Python,
-            }
+        match self {
+            Kind::Client(its) | Kind::ClientAndServer(its) => *its == language,
+            Kind::Browser => language == Language::Node,
+            Kind::Proxy(_) => true,
+        }
+    }
+
+    /// Whether it takes Chromium.
+    fn needs_browser(&self) -> bool {
+        matches!(self, Kind::Browser | Kind::Proxy(_))
     }
 }
 

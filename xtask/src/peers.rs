@@ -73,6 +73,11 @@ impl Server {
         })
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until `find` finds in the output so far what it looks for.
     pub(crate) fn wait_for<T>(
         &mut self,

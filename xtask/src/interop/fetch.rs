@@ -7,6 +7,7 @@ use std::{env, fs};
 use crate::steps::Step;
 use crate::{Result, peers};
 
+use super::browser::CHROMIUM;
 use super::{Kind, Lab, Language, Peer};
 
 /// Fetches what the chosen peers need, unless it is there.
@@ -19,6 +20,9 @@ pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<Stri
     }
     if needs(Language::Node) && node(step, lab)? {
         fetched.push("node packages");
+    }
+    if chosen.iter().any(|peer| peer.kind.needs_browser()) && chromium(step, lab)? {
+        fetched.push("chromium");
     }
     for peer in chosen {
         if let Kind::Proxy(proxy) = &peer.kind
@@ -64,10 +68,26 @@ fn node(step: &mut Step, lab: &Lab) -> Result<bool> {
     })
 }
 
+/// Installs Debian's Chromium; false if there is one. It takes more from the system than unpacking would bring along.
+fn chromium(step: &mut Step, lab: &Lab) -> Result<bool> {
+    if program(lab, CHROMIUM).is_ok() {
+        return Ok(false);
+    }
+    let mut install = Command::new("apt-get");
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(["-o", "DPkg::Lock::Timeout=120", "chromium"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    apt(step, &mut install).map_err(|error| {
+        format!("there is no Chromium, and installing Debian's failed: {error}")
+    })?;
+    program(lab, CHROMIUM).map(|_| true)
+}
+
 /// Fetches Debian's package of the program `name` with the libraries that it lacks, and unpacks them without
 /// installing, so that no service is started and no right to do so is needed. False if the program is there.
 fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
-    if program(lab, name).is_ok() {
+    if program(lab, &[name]).is_ok() {
         return Ok(false);
     }
     let packages = lab.target.join("packages");
@@ -83,7 +103,8 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
         .args(["-o", "Debug::NoLocking=1", "-o"])
         .arg(format!("Dir::Cache::archives={}", packages.display()))
         .arg(name);
-    apt(step, &mut fetch).map_err(|error| format!("{name} is missing: {error}"))?;
+    apt(step, &mut fetch)
+        .map_err(|error| format!("there is no {name}, and fetching Debian's failed: {error}"))?;
     for entry in fs::read_dir(&packages)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
@@ -91,7 +112,7 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
             step.command(unpack.arg("-x").arg(path).arg(lab.target.join("debian")))?;
         }
     }
-    program(lab, name).map(|_| true)
+    program(lab, &[name]).map(|_| true)
 }
 
 /// Runs `apt-get`, and again with new lists of packages: there may be none yet, or old ones.
@@ -103,8 +124,8 @@ fn apt(step: &mut Step, command: &mut Command) -> Result<()> {
     step.command(command)
 }
 
-/// The program `name`: the system's, or one that was unpacked.
-pub(super) fn program(lab: &Lab, name: &str) -> Result<Command> {
+/// The program that goes by one of `names`: the system's, or one that was unpacked.
+pub(super) fn program(lab: &Lab, names: &[&str]) -> Result<Command> {
     let unpacked = lab.target.join("debian/usr");
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path)
@@ -113,9 +134,14 @@ pub(super) fn program(lab: &Lab, name: &str) -> Result<Command> {
             unpacked.join("sbin"),
             unpacked.join("bin"),
         ])
-        .map(|folder| peers::program(folder, name))
+        .flat_map(|folder| {
+            names
+                .iter()
+                .map(move |name| peers::program(folder.clone(), name))
+        })
         .find(|path| path.is_file());
-    let mut command = Command::new(found.ok_or_else(|| format!("{name} is not installed"))?);
+    let found = found.ok_or_else(|| format!("{} is not installed", names.join(" or ")))?;
+    let mut command = Command::new(found);
     let libraries = unpacked.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
     command.env("LD_LIBRARY_PATH", libraries);
     Ok(command)

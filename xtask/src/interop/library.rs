@@ -49,25 +49,28 @@ pub(super) fn client(
     library: &str,
 ) -> Result<String> {
     let server = lab.serve(library)?;
-    let url = format!("ws://{}/echo", server.address);
     for exchange in EXCHANGES {
-        converse(lab, language, library, exchange, &url)
+        converse(lab, language, library, exchange, &server, server.address)
             .map_err(|error| format!("client, {}: {error}", exchange.name))?;
         step.say(&format!("{library} client, {}: ok", exchange.name))?;
     }
     Ok(format!("{} clients", EXCHANGES.len()))
 }
 
-/// One of their clients' conversations with the echo server at `url`.
+/// Their client's conversation with `server` at `address`, which may be that of a proxy.
 pub(super) fn converse(
     lab: &Lab,
     language: Language,
     library: &str,
     exchange: &Exchange,
-    url: &str,
+    server: &Server,
+    address: SocketAddr,
 ) -> Result<()> {
     let mut client = lab.script(language, "client");
-    client.args([library, url]);
+    client.arg(library).arg(format!("ws://{address}/echo"));
+    if address != server.address {
+        client.arg("--proxied");
+    }
     for (option, value) in [
         ("--negotiated", exchange.negotiated.to_owned()),
         ("--seed", exchange.seed.to_string()),

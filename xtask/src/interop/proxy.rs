@@ -10,7 +10,7 @@ use crate::peers::{self, Server};
 use crate::steps::Step;
 
 use super::library::{self, EXCHANGES};
-use super::{Lab, Language, fetch};
+use super::{Lab, Language, browser, fetch};
 
 /// A program that passes on what comes to the server that its configuration names.
 pub(crate) struct Proxy {
@@ -45,7 +45,7 @@ pub(crate) const CADDY: Proxy = Proxy {
     version: "version",
 };
 
-/// Our client, theirs and raw requests through the proxy to `bowline serve`.
+/// Our client, theirs, a browser and raw requests through the proxy to `bowline serve`.
 pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String> {
     let serve = lab.serve(proxy.program)?;
     let running = start(lab, proxy, serve.address)?;
@@ -60,11 +60,19 @@ pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String>
     step.say(&format!("Host and Origin through {}: ok", proxy.program))?;
 
     let exchange = &EXCHANGES[0];
-    let url = format!("ws://{address}/echo");
     library::echo(lab, address, exchange)?;
     step.say(&format!("bowline connect through {}: ok", proxy.program))?;
-    library::converse(lab, Language::Python, "websockets", exchange, &url)?;
+    library::converse(
+        lab,
+        Language::Python,
+        "websockets",
+        exchange,
+        &serve,
+        address,
+    )?;
     step.say(&format!("websockets through {}: ok", proxy.program))?;
+    browser::browse(step, lab, proxy.program, &serve, address)?;
+    step.say(&format!("chromium through {}: ok", proxy.program))?;
     drop(running);
 
     // The other way round, for what only a server does by itself: pings, and closings.
@@ -75,7 +83,7 @@ pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String>
 
     let mut version = String::new();
     step.watch(
-        fetch::program(lab, proxy.program)?.arg(proxy.version),
+        fetch::program(lab, &[proxy.program])?.arg(proxy.version),
         |line| {
             if version.is_empty() {
                 line.clone_into(&mut version);
@@ -102,7 +110,7 @@ fn start(lab: &Lab, proxy: &Proxy, server: SocketAddr) -> Result<Server> {
     }
     let path = folder.join(proxy.config);
     fs::write(&path, config)?;
-    let mut command = fetch::program(lab, proxy.program)?;
+    let mut command = fetch::program(lab, &[proxy.program])?;
     // Caddy keeps its configuration and certificates in the user's folders, were it to have any.
     command
         .env("XDG_CONFIG_HOME", &folder)
@@ -138,8 +146,8 @@ fn requests(address: SocketAddr) -> Vec<Request> {
     let evil = "example.com";
     vec![
         case("no page", "/echo", &ours, None, true, 101),
-        case("a page of ours", "/chat", &ours, Some(&ours), true, 101),
-        case("one by name", "/chat", &local, Some(&local), true, 101),
+        case("a page of ours", "/echo", &ours, Some(&ours), true, 101),
+        case("one by name", "/echo", &local, Some(&local), true, 101),
         case(
             "a page of both names",
             "/chat",
