@@ -10,7 +10,7 @@ mod echo_server;
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bowline_testing::alloc::CountingAllocator;
 use bowline_testing::hostile::{self, Case, Conduct, Short, Verdict};
@@ -22,8 +22,11 @@ use tokio::sync::mpsc;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 
-/// Memory is counted for the whole process, so one test runs at a time.
-static TURN: Mutex<()> = Mutex::new(());
+/// Memory is counted for the whole process, so one test does anything at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// One thread, which keeps its buffers for the next connection.
 fn runtime() -> Runtime {
@@ -34,8 +37,9 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-fn attack_server(cases: &[Case]) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn attack_server(cases: impl FnOnce() -> Vec<Case>) {
+    let _turn = turn();
+    let cases = cases();
     let runtime = runtime();
     let addresses: HashMap<Short, SocketAddr> = Short::ALL
         .into_iter()
@@ -51,11 +55,12 @@ fn attack_server(cases: &[Case]) {
         })
         .collect();
     let dial = |short| hostile::plain(TcpStream::connect(addresses[&short])?);
-    hostile::attack_server(&dial, &ALLOCATOR, cases);
+    hostile::attack_server(&dial, &ALLOCATOR, &cases);
 }
 
-fn attack_client(cases: &[Case]) {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+fn attack_client(cases: impl FnOnce() -> Vec<Case>) {
+    let _turn = turn();
+    let cases = cases();
     let runtime = runtime();
     let start = move |address: SocketAddr, conduct, short| {
         let connector = Connector::new()
@@ -80,7 +85,7 @@ fn attack_client(cases: &[Case]) {
             }
         })
     };
-    hostile::attack_client(start, &hostile::plain, &ALLOCATOR, cases);
+    hostile::attack_client(start, &hostile::plain, &ALLOCATOR, &cases);
 }
 
 fn verdict(error: &Error) -> Verdict {
@@ -103,84 +108,85 @@ fn verdict(error: &Error) -> Verdict {
 // HTTP-10, HTTP-11, HTTP-12, HTTP-13, HTTP-18, HTTP-21, HTTP-23, HTTP-27, HTTP-30, HTTP-31, HTTP-32, HTTP-33
 #[test]
 fn no_request_of_an_attacker_opens_a_connection() {
-    attack_server(&hostile::requests());
+    attack_server(hostile::requests);
 }
 
 // covers WS-4.1-19, WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, WS-4.1-24, WS-4.1-25, WS-4.1-27, HTTP-18, HTTP-25
 #[test]
 fn no_answer_of_an_attacker_opens_a_connection() {
-    attack_client(&hostile::responses());
+    attack_client(hostile::responses);
 }
 
 // covers WS-5.1-02, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
 // WS-7.1.7-02, WS-7.1.7-03, WS-10.4-01
 #[test]
 fn each_rule_of_framing_is_kept_up_by_a_server() {
-    attack_server(&hostile::frames(Role::Server));
+    attack_server(|| hostile::frames(Role::Server));
 }
 
 // covers WS-5.1-04, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
 // WS-7.1.7-02, WS-7.1.7-03, WS-10.4-01
 #[test]
 fn each_rule_of_framing_is_kept_up_by_a_client() {
-    attack_client(&hostile::frames(Role::Client));
+    attack_client(|| hostile::frames(Role::Client));
 }
 
 // covers WS-5.6-01, WS-8.1-01, WS-8.1-02
 #[test]
 fn a_server_reads_no_text_that_is_not_utf_8() {
-    attack_server(&hostile::text(Role::Server));
+    attack_server(|| hostile::text(Role::Server));
 }
 
 // covers WS-5.6-01, WS-8.1-01, WS-8.1-02
 #[test]
 fn a_client_reads_no_text_that_is_not_utf_8() {
-    attack_client(&hostile::text(Role::Client));
+    attack_client(|| hostile::text(Role::Client));
 }
 
 // covers WS-5.5.1-01, WS-5.5.1-02, WS-5.5.1-06, WS-5.5.1-08, WS-5.5.1-10, WS-7.1.1-01, WS-7.4-01, WS-7.4-02
 #[test]
 fn a_server_answers_each_close_once() {
-    attack_server(&hostile::close(Role::Server));
+    attack_server(|| hostile::close(Role::Server));
 }
 
 // covers WS-5.5.1-01, WS-5.5.1-02, WS-5.5.1-06, WS-5.5.1-08, WS-5.5.1-10, WS-7.4-01, WS-7.4-02
 #[test]
 fn a_client_answers_each_close_once() {
-    attack_client(&hostile::close(Role::Client));
+    attack_client(|| hostile::close(Role::Client));
 }
 
 // covers WS-5.5.1-08, WS-5.5.1-09, WS-5.5.1-11, WS-7.1.1-02
 #[test]
 fn a_client_that_closes_comes_to_an_end() {
-    attack_client(&hostile::closing());
+    attack_client(hostile::closing);
 }
 
 // covers WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-02, WS-5.5.3-03, WS-10.4-01
 #[test]
 fn no_flood_takes_a_servers_memory_or_time() {
-    attack_server(&hostile::floods(Role::Server));
+    attack_server(|| hostile::floods(Role::Server));
 }
 
 // covers WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-02, WS-5.5.3-03, WS-10.4-01
 #[test]
 fn no_flood_takes_a_clients_memory_or_time() {
-    attack_client(&hostile::floods(Role::Client));
+    attack_client(|| hostile::floods(Role::Client));
 }
 
 #[test]
 fn a_server_survives_every_end_of_the_transport() {
-    attack_server(&hostile::endings(Role::Server));
+    attack_server(|| hostile::endings(Role::Server));
 }
 
 // covers WS-7.2.1-01
 #[test]
 fn a_client_survives_every_end_of_the_transport() {
-    attack_client(&hostile::endings(Role::Client));
+    attack_client(|| hostile::endings(Role::Client));
 }
 
 #[test]
 fn there_are_many_cases_and_no_two_have_one_name() {
+    let _turn = turn();
     let both = |role| {
         let topics = [
             hostile::frames(role),
