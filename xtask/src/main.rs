@@ -8,6 +8,7 @@ mod conformance;
 mod docs;
 mod fuzz;
 mod interop;
+mod mutants;
 mod peers;
 mod simulate;
 mod soak;
@@ -72,6 +73,12 @@ const TASKS: &[Task] = &[
         summary: "many connections under load, some killed every second",
         help: soak::HELP,
         run: soak::run,
+    },
+    Task {
+        name: "mutants",
+        summary: "whether tests notice when frame to proto are wrong",
+        help: mutants::HELP,
+        run: mutants::run,
     },
     Task {
         name: "fuzz",
