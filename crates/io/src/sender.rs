@@ -221,8 +221,8 @@ impl<T: Transport> Sender<T> {
     /// Cancel safe: if the future is dropped, the Close was not queued, or it will be sent.
     pub async fn close(&self, close: impl Into<CloseFrame>) -> Result<(), Error> {
         let mark = {
-            self.start_close(close.into());
             let mut out = self.shared.lock();
+            queue_close(&mut out, &close.into());
             out.check()?;
             out.mark()
         };
@@ -246,13 +246,7 @@ impl<T: Transport> Sender<T> {
 
     /// Queues a Close frame and lets the receiver see to it.
     pub(crate) fn start_close(&self, close: CloseFrame) {
-        let mut out = self.shared.lock();
-        if out.is_closed() {
-            return;
-        }
-        out.lend_buffer();
-        out.close(Some(&close));
-        out.wake_all();
+        queue_close(&mut self.shared.lock(), &close);
     }
 
     /// Waits for room, queues, and waits until it is written if it is to be and nobody promised it.
@@ -365,6 +359,14 @@ impl<T: Transport> Sender<T> {
         out.check()?;
         std::task::ready!(out.poll_drive(cx));
         Poll::Ready(out.check())
+    }
+}
+
+fn queue_close<W: PollWrite>(out: &mut Locked<'_, W>, close: &CloseFrame) {
+    if !out.is_closed() {
+        out.lend_buffer();
+        out.close(Some(close));
+        out.wake_all();
     }
 }
 

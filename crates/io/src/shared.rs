@@ -124,6 +124,7 @@ impl<W: PollWrite> Locked<'_, W> {
         let knew = self.out.stuck;
         let driven = self.poll_drive_receiving(cx);
         if self.out.stuck && !knew {
+            self.announce();
             self.shared.waiters.wake_driver();
         }
         driven
@@ -143,7 +144,7 @@ impl<W: PollWrite> Locked<'_, W> {
         }
         self.out.stuck = driven.is_pending();
         if lived && self.out.writer.is_none() {
-            self.shared.waiters.wake_all();
+            self.wake_all();
         } else if self.out.outbound.transmit().written() != before || driven.is_ready() {
             self.shared
                 .waiters
@@ -183,12 +184,19 @@ impl<W: PollWrite> Locked<'_, W> {
     pub(crate) fn end(&mut self) {
         self.out.writer = None;
         self.out.outbound.abandon();
-        self.shared.waiters.wake_all();
+        self.wake_all();
     }
 
     /// Wakes everybody: there is something new to see to.
     pub(crate) fn wake_all(&self) {
+        self.announce();
         self.shared.waiters.wake_all();
+    }
+
+    /// Lets a receiver that is woken now wait for the lock. It would else find nothing to see to, since that is noted
+    /// when the lock is given back, and go on waiting.
+    fn announce(&self) {
+        self.shared.busy.store(true, Ordering::Release);
     }
 
     /// Checks that sending is possible; a failure found earlier is given here, once.
@@ -249,7 +257,7 @@ impl<W: PollWrite> Locked<'_, W> {
 
     pub(crate) fn fail(&mut self, error: Error) {
         self.out.fail(error);
-        self.shared.waiters.wake_all();
+        self.wake_all();
     }
 }
 
@@ -435,12 +443,16 @@ impl Waiters {
         if !self.any.load(Ordering::Acquire) {
             return;
         }
-        let mut others = self.take_others();
-        if waits {
-            self.add(mover);
-        }
-        others.retain(|waker| !waker.will_wake(mover));
-        others.into_iter().for_each(Waker::wake);
+        let mut list = self.list();
+        // One that waits is never out of the list: the transport may wake at any moment.
+        let moved = list
+            .others
+            .extract_if(.., |waker| !waits || !waker.will_wake(mover));
+        let moved: Vec<_> = moved.collect();
+        self.any.store(!list.others.is_empty(), Ordering::Release);
+        drop(list);
+        let others = moved.into_iter().filter(|waker| !waker.will_wake(mover));
+        others.for_each(Waker::wake);
     }
 
     fn wake_driver(&self) {
