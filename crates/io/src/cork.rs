@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
+use crate::sync::thread_local;
+
 /// Runs `future`; what it queues during a poll is written right after that poll, in one write per socket.
 ///
 /// Inside, [`send`](crate::Sender::send) returns as soon as a message is queued: the promise to write is
@@ -60,7 +62,7 @@ pub(crate) type ScopeId = u64;
 /// `listed` is the number of the scope that was asked last and has not written yet.
 #[inline]
 pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
-    CURRENT.with_borrow_mut(|current| match current {
+    CURRENT.with(|current| match &mut *current.borrow_mut() {
         Some(scope) => {
             // Another scope's promise doesn't do: its task may be busy, or at its end.
             if listed != scope.id {
@@ -95,12 +97,12 @@ struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     fn new(scope: &'a mut Scope, waker: &'a Waker) -> Self {
-        let entered = CURRENT.with_borrow_mut(|current| match current {
+        let entered = CURRENT.with(|current| match &mut *current.borrow_mut() {
             Some(outer) => {
                 outer.listed.append(&mut scope.listed);
                 false
             }
-            None => {
+            current @ None => {
                 let listed = std::mem::take(&mut scope.listed);
                 *current = Some(Scope {
                     id: scope.id,
@@ -122,7 +124,7 @@ impl Drop for Entered<'_> {
             return;
         };
         // No borrow is held while writing: a transport may run code of its own.
-        if let Some(mut current) = CURRENT.take() {
+        if let Some(mut current) = CURRENT.with(RefCell::take) {
             scope.listed = std::mem::take(&mut current.listed);
         }
         let mut cx = Context::from_waker(self.waker);

@@ -3,6 +3,8 @@
 
 mod acceptor;
 mod buffers;
+#[cfg(all(test, loom))]
+mod concurrency;
 mod connector;
 mod cork;
 mod dialogue;
@@ -15,6 +17,7 @@ mod receiver;
 mod runtime;
 mod sender;
 mod shared;
+mod sync;
 mod transport;
 mod websocket;
 

@@ -2,13 +2,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bowline_frame::Role;
 use bowline_proto::Config;
 use bytes::BytesMut;
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::{PollRead, PollWrite, Timer, Transport, WebSocket};
 
 /// A connected pair in memory, client first: for tests of programs, without sockets or an opening handshake.

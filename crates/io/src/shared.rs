@@ -1,7 +1,7 @@
 use std::io::{self, IoSlice};
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use bowline_proto::{Config, Outbound, OutboundStatus};
 use bytes::Buf;
 
 use crate::cork::{self, Flush, ScopeId};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::{Error, PollWrite, buffers};
 
 /// The writing side of a connection, which the receiver and all senders share.
