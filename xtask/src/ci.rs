@@ -9,7 +9,7 @@ use crate::conformance::{self, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, docs, interop, peers, soak};
+use crate::{Result, docs, interop, loom, peers, soak};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -19,6 +19,7 @@ Runs, in this order:
   clippy        all targets, all features, warnings denied; its `incompatible_msrv` stands in for
                 a build with the oldest supported Rust
   test          cargo test --workspace, with 10,000 seeds of the simulation
+  loom          cargo xtask loom
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
   no_std        a program without std that uses bowline-frame links and runs
@@ -70,6 +71,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         let outcome = test(step, &mut command, &tested);
         outcome.map(|()| tested.get().to_string())
     })?;
+    if scope.holds("io") {
+        steps.run("loom", |step| loom::check(step, &workspace, ""))?;
+    }
     steps.run("docs", |step| {
         docs::build(step, &scope)?;
         Ok(String::new())

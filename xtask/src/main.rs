@@ -8,6 +8,7 @@ mod conformance;
 mod docs;
 mod fuzz;
 mod interop;
+mod loom;
 mod mutants;
 mod peers;
 mod simulate;
@@ -79,6 +80,12 @@ const TASKS: &[Task] = &[
         summary: "whether tests notice when frame to proto are wrong",
         help: mutants::HELP,
         run: mutants::run,
+    },
+    Task {
+        name: "loom",
+        summary: "threads that share a connection, in every order",
+        help: loom::HELP,
+        run: loom::run,
     },
     Task {
         name: "fuzz",
