@@ -111,7 +111,11 @@ impl Steps {
         for Done { name, took, result } in &self.done {
             let outcome = match result {
                 Ok(note) => format!("{}      {note}", paint(GREEN, "ok")),
-                Err(error) => format!("{}  {error}", paint(RED, "FAILED")),
+                // Some quote what a program said; all of it stands above.
+                Err(error) => {
+                    let first = error.lines().next().unwrap_or_default();
+                    format!("{}  {first}", paint(RED, "FAILED"))
+                }
             };
             println!("{name:width$}  {:>8}  {outcome}", seconds(*took));
         }

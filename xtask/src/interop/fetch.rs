@@ -10,26 +10,33 @@ use crate::{Result, peers};
 use super::browser::CHROMIUM;
 use super::{Kind, Lab, Language, Peer};
 
-/// Fetches what the chosen peers need, unless it is there.
+/// Fetches what the chosen peers need, unless it is there. What fails doesn't stop the rest.
 pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<String> {
-    let needs = |language| chosen.iter().any(|peer| peer.kind.needs(language));
     fs::create_dir_all(&lab.target)?;
+    let needs = |language| chosen.iter().any(|peer| peer.kind.needs(language));
     let mut fetched = Vec::new();
-    if needs(Language::Python) && python(step, lab)? {
-        fetched.push("python packages");
+    let mut failed = Vec::new();
+    let mut note = |what, outcome| match outcome {
+        Ok(true) => fetched.push(what),
+        Ok(false) => {}
+        Err(error) => failed.push(format!("{what}: {error}")),
+    };
+    if needs(Language::Python) {
+        note("python packages", python(step, lab));
     }
-    if needs(Language::Node) && node(step, lab)? {
-        fetched.push("node packages");
+    if needs(Language::Node) {
+        note("node packages", node(step, lab));
     }
-    if chosen.iter().any(|peer| peer.kind.needs_browser()) && chromium(step, lab)? {
-        fetched.push("chromium");
+    if chosen.iter().any(|peer| peer.kind.needs_browser()) {
+        note("chromium", chromium(step, lab));
     }
     for peer in chosen {
-        if let Kind::Proxy(proxy) = &peer.kind
-            && unpack(step, lab, proxy.program)?
-        {
-            fetched.push(proxy.program);
+        if let Kind::Proxy(proxy) = &peer.kind {
+            note(proxy.program, unpack(step, lab, proxy.program));
         }
+    }
+    if !failed.is_empty() {
+        return Err(failed.join("; ").into());
     }
     Ok(match fetched.as_slice() {
         [] => "all were there".to_owned(),
@@ -78,9 +85,8 @@ fn chromium(step: &mut Step, lab: &Lab) -> Result<bool> {
         .args(["install", "--yes", "--no-install-recommends"])
         .args(["-o", "DPkg::Lock::Timeout=120", "chromium"])
         .env("DEBIAN_FRONTEND", "noninteractive");
-    apt(step, &mut install).map_err(|error| {
-        format!("there is no Chromium, and installing Debian's failed: {error}")
-    })?;
+    apt(step, &mut install)
+        .map_err(|error| format!("there is none, and installing Debian's failed: {error}"))?;
     program(lab, CHROMIUM).map(|_| true)
 }
 
@@ -104,7 +110,7 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
         .arg(format!("Dir::Cache::archives={}", packages.display()))
         .arg(name);
     apt(step, &mut fetch)
-        .map_err(|error| format!("there is no {name}, and fetching Debian's failed: {error}"))?;
+        .map_err(|error| format!("there is none, and fetching Debian's failed: {error}"))?;
     for entry in fs::read_dir(&packages)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
