@@ -9,11 +9,12 @@ mod echo_server;
 
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bowline_testing::alloc::CountingAllocator;
-use bowline_testing::hostile::{self, Case, Conduct, Short, Verdict};
+use bowline_testing::hostile::{self, Case, Conduct, Short, Transport, Verdict};
 use bowline_tokio::{Acceptor, Connector, Error, OriginPolicy, Role};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -37,9 +38,9 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-fn attack_server(cases: impl FnOnce() -> Vec<Case>) {
+/// Runs `attack` against servers that differ in the one deadline that is short.
+fn serve(attack: impl FnOnce(&dyn Fn(Short) -> io::Result<Box<dyn Transport>>)) {
     let _turn = turn();
-    let cases = cases();
     let runtime = runtime();
     let addresses: HashMap<Short, SocketAddr> = Short::ALL
         .into_iter()
@@ -54,8 +55,11 @@ fn attack_server(cases: impl FnOnce() -> Vec<Case>) {
             (short, address)
         })
         .collect();
-    let dial = |short| hostile::plain(TcpStream::connect(addresses[&short])?);
-    hostile::attack_server(&dial, &ALLOCATOR, &cases);
+    attack(&|short| hostile::plain(TcpStream::connect(addresses[&short])?));
+}
+
+fn attack_server(cases: impl FnOnce() -> Vec<Case>) {
+    serve(|dial| hostile::attack_server(dial, &ALLOCATOR, &cases()));
 }
 
 fn attack_client(cases: impl FnOnce() -> Vec<Case>) {
@@ -182,6 +186,12 @@ fn a_server_survives_every_end_of_the_transport() {
 #[test]
 fn a_client_survives_every_end_of_the_transport() {
     attack_client(|| hostile::endings(Role::Client));
+}
+
+// covers WS-4.2.2-13, WS-10.4-01
+#[test]
+fn a_server_bears_a_crowd_of_attackers() {
+    serve(|dial| hostile::crowd_server(dial, &ALLOCATOR));
 }
 
 #[test]

@@ -14,6 +14,11 @@ use crate::wire;
 pub trait Transport: Read + Write + Send {
     /// Ends the writing direction and leaves the other open.
     fn end_writing(&mut self) -> io::Result<()>;
+
+    /// Whether the carrier has made the opening handshake already, as over HTTP/2.
+    fn is_open(&self) -> bool {
+        false
+    }
 }
 
 /// It must have been made non-blocking.
@@ -59,7 +64,7 @@ impl Attacker {
             role,
             request: String::new(),
             opened: false,
-            heard: Vec::with_capacity(CHUNK),
+            heard: Vec::new(),
             reads: true,
             skims: false,
             ended: None,
@@ -153,7 +158,9 @@ impl Attacker {
     }
 
     fn open(&mut self, behind: &[u8], dripping: bool) -> Result<(), Fault> {
+        let needed = !self.transport.as_ref().is_some_and(|it| it.is_open());
         let head = match self.role {
+            _ if !needed => Vec::new(),
             Role::Client => REQUEST.to_vec(),
             Role::Server => {
                 self.read_request()?;
@@ -166,7 +173,7 @@ impl Attacker {
         } else {
             self.write(&bytes)?;
         }
-        if self.role == Role::Client {
+        if self.role == Role::Client && needed {
             let answer = self.take_head()?;
             if !answer.starts_with("HTTP/1.1 101 ") || !answer.contains(ACCEPT) {
                 return Err(format!("not opened: {answer:?}"));

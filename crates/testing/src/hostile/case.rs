@@ -239,9 +239,12 @@ pub fn handshake_timeout(short: Short) -> Duration {
 /// The longest message that a victim takes, in bytes.
 pub const MAX_MESSAGE: u64 = 1024 * 1024;
 
-/// What a connection may hold beside its messages: four blocks of 64 KiB for input and output, output up to the soft
-/// mark of 64 KiB, and as much again for a head of 16 KiB with its copies and for what the attacker keeps.
-const CONNECTION: usize = 6 * 64 * 1024;
+/// What a thread keeps for the next connection, in bytes: four blocks for input and four for output.
+pub(super) const KEPT: usize = 8 * 64 * 1024;
+
+/// What a connection may hold beside its messages, in bytes: blocks, output up to the soft mark of 64 KiB, and as much
+/// again for a head of 16 KiB with its copies and for what the attacker keeps.
+pub(super) const CONNECTION: usize = KEPT + 2 * 64 * 1024;
 
 /// Long enough to come before the deadline on a machine that is not busy, short enough to wait for.
 const SOON: Duration = Duration::from_millis(120);

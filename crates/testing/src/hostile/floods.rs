@@ -152,6 +152,16 @@ pub fn floods(victim: Role) -> Vec<Case> {
             Outcome::Lost,
         ),
         Case::new(
+            "a message of the limit is announced, 20,000 bytes come, and the end",
+            [
+                open(),
+                Step::Write(head(victim, BINARY | FIN, MAX_MESSAGE)),
+                Step::Write(vec![0; 20_000]),
+                Step::EndWriting,
+            ],
+            Outcome::Lost,
+        ),
+        Case::new(
             "a message of the limit is announced, half of it comes, and the end",
             [
                 open(),

@@ -171,6 +171,15 @@ pub fn requests() -> Vec<Case> {
             )),
             400,
         ),
+        refused(
+            "a refused request with a body of 500 KB",
+            [
+                &b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n\r\n"[..],
+                &[b'x'; 500_000],
+            ]
+            .concat(),
+            426,
+        ),
         // Time.
         Case::new("silence", [], Outcome::Silent).short(Short::Handshake),
         Case::new(

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bowline_frame::Role;
 
 use super::attacker::{Attacker, Fault, Transport};
-use super::case::{Case, Conduct, Outcome, Short, Step, Verdict};
+use super::case::{Case, Conduct, KEPT, Outcome, Short, Step, Verdict};
 use super::judge::{judge, judge_verdict};
 use crate::alloc::CountingAllocator;
 use crate::wire::{CLOSE, FIN, TEXT, close_frame, frame};
@@ -28,9 +28,10 @@ pub fn attack_server(
     cases: &[Case],
 ) {
     let attack = |case: &Case| {
-        let transport = dial(case.short).map_err(|error| error.to_string())?;
-        let mut attacker = Attacker::new(transport, Role::Client);
-        play(case, &mut attacker, Role::Server, memory)
+        let mut attacker = dialled(dial, case.short)?;
+        act(case, &mut attacker, Role::Server)?;
+        let peak = memory.peak();
+        judge(case, &attacker).map(|()| peak)
     };
     attack_each(&attack, memory, cases, Role::Server);
 }
@@ -65,15 +66,17 @@ pub fn attack_client<S>(
         let stream = accepted(&listener)?;
         let transport = accept(stream).map_err(|error| error.to_string())?;
         let mut attacker = Attacker::new(transport, Role::Server);
-        let played = play(case, &mut attacker, Role::Client, memory);
+        act(case, &mut attacker, Role::Client)?;
+        // Judging costs memory, too.
+        let peak = memory.peak();
+        judge(case, &attacker)?;
         drop(attacker);
-        let held = played?;
         let verdict = verdict
             .recv_timeout(PATIENCE)
             .map_err(|_| "the client goes on")?;
         match listener.accept() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                judge_verdict(case, verdict).map(|()| held)
+                judge_verdict(case, verdict).map(|()| peak)
             }
             _ => Err("the client connects once more".to_owned()),
         }
@@ -92,7 +95,10 @@ pub fn plain(stream: TcpStream) -> io::Result<Box<dyn Transport>> {
     Ok(Box::new(stream))
 }
 
-/// Gives the most bytes that were held meanwhile.
+/// Connects to the server with this short deadline.
+pub(super) type Dial<'a> = &'a dyn Fn(Short) -> io::Result<Box<dyn Transport>>;
+
+/// Gives the most bytes that the process held meanwhile.
 type Attack<'a> = &'a dyn Fn(&Case) -> Result<usize, Fault>;
 
 fn attack_each(attack: Attack<'_>, memory: &CountingAllocator, cases: &[Case], victim: Role) {
@@ -103,20 +109,15 @@ fn attack_each(attack: Attack<'_>, memory: &CountingAllocator, cases: &[Case], v
     let start = memory.current();
     let mut failures = Vec::new();
     for case in cases {
+        memory.reset_peak();
         let attacked = attack(case);
-        let served = good(attack, case.short, victim);
-        let fault = match (attacked, served) {
-            (Err(fault), _) => fault,
-            (Ok(_), Err(fault)) => format!("and then a peer who means well: {fault}"),
-            (Ok(held), Ok(_)) if held > case.memory => {
-                format!("{held} bytes were held, {} may be", case.memory)
-            }
-            (Ok(_), Ok(_)) => continue,
+        let fault = match good(attack, case.short, victim) {
+            Ok(()) => judge_memory(case, attacked, memory, start),
+            Err(fault) => Err(format!("then a peer who means well: {fault}, {attacked:?}")),
         };
-        failures.push(format!("{}: {fault}", case.name));
-    }
-    if let Err(kept) = given_back(memory, start) {
-        failures.push(format!("in the end {kept} bytes are kept"));
+        if let Err(fault) = fault {
+            failures.push(format!("{}: {fault}", case.name));
+        }
     }
     assert!(
         failures.is_empty(),
@@ -127,44 +128,43 @@ fn attack_each(attack: Attack<'_>, memory: &CountingAllocator, cases: &[Case], v
     );
 }
 
-fn play(
+fn judge_memory(
     case: &Case,
-    attacker: &mut Attacker,
-    victim: Role,
+    attacked: Result<usize, Fault>,
     memory: &CountingAllocator,
-) -> Result<usize, Fault> {
-    let before = memory.current();
-    memory.reset_peak();
+    start: usize,
+) -> Result<(), Fault> {
+    let held = attacked?.saturating_sub(start);
+    if held > case.memory {
+        return Err(format!("{held} bytes were held, {} may be", case.memory));
+    }
+    given_back(memory, start)
+}
+
+/// Does what the case says, up to the end of the victim's direction.
+fn act(case: &Case, attacker: &mut Attacker, victim: Role) -> Result<(), Fault> {
     for step in &case.steps {
         attacker.perform(step)?;
     }
     if case.outcome == Outcome::Gone {
-        return Ok(memory.peak().saturating_sub(before));
+        return Ok(());
     }
     if victim == Role::Client && matches!(case.outcome, Outcome::Closed(_)) {
         // RFC 6455 §7.1.1: a client waits for the server to end the transport.
         attacker.perform(&Step::Await(CLOSE))?;
         attacker.perform(&Step::EndWriting)?;
     }
-    attacker.read_to_end()?;
-    // Judging costs memory, too.
-    let held = memory.peak().saturating_sub(before);
-    judge(case, attacker).map(|()| held)
+    attacker.read_to_end()
+}
+
+fn dialled(dial: Dial<'_>, short: Short) -> Result<Attacker, Fault> {
+    let transport = dial(short).map_err(|error| error.to_string())?;
+    Ok(Attacker::new(transport, Role::Client))
 }
 
 /// Whether a peer who means well is served; a short deadline may pass when the machine is busy.
-fn good(attack: Attack<'_>, short: Short, victim: Role) -> Result<usize, Fault> {
-    let bytes = [
-        frame(victim, TEXT | FIN, "well meant"),
-        close_frame(victim, 1000, ""),
-    ];
-    let case = Case::new(
-        "a peer who means well",
-        [Step::Open(bytes.concat())],
-        Outcome::Closed(1000),
-    )
-    .after([(TEXT | FIN, b"well meant".to_vec())])
-    .short(short);
+fn good(attack: Attack<'_>, short: Short, victim: Role) -> Result<(), Fault> {
+    let case = well_meant(victim).short(short);
     let mut served = attack(&case);
     for _ in 0..RETRIES {
         if served.is_ok() || short == Short::Nothing {
@@ -172,7 +172,28 @@ fn good(attack: Attack<'_>, short: Short, victim: Role) -> Result<usize, Fault> 
         }
         served = attack(&case);
     }
-    served
+    served.map(drop)
+}
+
+/// The same, at a server and without counting memory anew.
+pub(super) fn serves(dial: Dial<'_>) -> Result<(), Fault> {
+    let case = well_meant(Role::Server);
+    let mut peer = dialled(dial, case.short)?;
+    act(&case, &mut peer, Role::Server)?;
+    judge(&case, &peer)
+}
+
+fn well_meant(victim: Role) -> Case {
+    let bytes = [
+        frame(victim, TEXT | FIN, "well meant"),
+        close_frame(victim, 1000, ""),
+    ];
+    Case::new(
+        "a peer who means well",
+        [Step::Open(bytes.concat())],
+        Outcome::Closed(1000),
+    )
+    .after([(TEXT | FIN, b"well meant".to_vec())])
 }
 
 fn accepted(listener: &TcpListener) -> Result<TcpStream, Fault> {
@@ -188,7 +209,7 @@ fn accepted(listener: &TcpListener) -> Result<TcpStream, Fault> {
 }
 
 /// Waits for the victims to give back what the attackers made them hold.
-fn given_back(memory: &CountingAllocator, start: usize) -> Result<(), usize> {
+pub(super) fn given_back(memory: &CountingAllocator, start: usize) -> Result<(), Fault> {
     let since = Instant::now();
     loop {
         let kept = memory.current().saturating_sub(start);
@@ -196,14 +217,11 @@ fn given_back(memory: &CountingAllocator, start: usize) -> Result<(), usize> {
             return Ok(());
         }
         if since.elapsed() > PATIENCE {
-            return Err(kept);
+            return Err(format!("{kept} bytes are not given back"));
         }
         thread::sleep(GLANCE);
     }
 }
-
-/// What the victim's thread keeps for the next connection: blocks for input and output.
-const KEPT: usize = 8 * 64 * 1024;
 
 const RETRIES: usize = 20;
 
