@@ -4,11 +4,14 @@
 //! [`attack_server`] and [`attack_client`] run cases against a program that echoes, one after another. Each must end as
 //! its case says, within the memory that its case allows, and a peer that means well is served behind it.
 //!
-//! The cases lie in one file per topic, and most of them serve both roles: a rule of framing binds whoever reads. What
-//! concerns HTTP/1.1 is [`handshake`] alone; a carrier that opens connections in another way leaves it out.
+//! The cases lie in one file per topic, and most of them serve both roles: a rule of framing binds whoever reads.
+//! [`requests`] and [`responses`] alone concern HTTP/1.1; a carrier that opens connections in another way leaves them
+//! out, and its [`Transport`] says that it is open.
 //!
-//! The program under attack takes its limits and deadlines from [`config`] and [`handshake_timeout`]. All are long but
-//! the one that a case is about, so that a busy machine changes no outcome.
+//! A carrier joins with `tests/hostile.rs`, a program of its own whose global allocator counts: it starts the carrier's
+//! example for each [`Short`], says how to dial it, and tells its errors as a [`Verdict`]. The program under attack
+//! takes limits and deadlines from [`config`] and [`handshake_timeout`]. All are long but the one that a case is about,
+//! so that a busy machine changes no outcome.
 
 mod attacker;
 mod case;
@@ -18,8 +21,10 @@ mod crowd;
 mod endings;
 mod floods;
 mod frames;
-mod handshake;
+mod head;
 mod judge;
+mod requests;
+mod responses;
 mod run;
 mod text;
 
@@ -31,6 +36,7 @@ pub use crowd::crowd_server;
 pub use endings::endings;
 pub use floods::floods;
 pub use frames::frames;
-pub use handshake::{requests, responses};
+pub use requests::requests;
+pub use responses::responses;
 pub use run::{attack_client, attack_server, plain};
 pub use text::text;

@@ -115,20 +115,20 @@ fn no_request_of_an_attacker_opens_a_connection() {
     attack_server(hostile::requests);
 }
 
-// covers WS-4.1-19, WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, WS-4.1-24, WS-4.1-25, WS-4.1-27, HTTP-18, HTTP-25
+// covers WS-4.1-18, WS-4.1-19, WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, WS-4.1-24, WS-4.1-25, WS-4.1-27, HTTP-18, HTTP-25
 #[test]
 fn no_answer_of_an_attacker_opens_a_connection() {
     attack_client(hostile::responses);
 }
 
-// covers WS-5.1-02, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
+// covers WS-5.1-02, WS-5.1-03, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
 // WS-7.1.7-02, WS-7.1.7-03, WS-10.4-01
 #[test]
 fn each_rule_of_framing_is_kept_up_by_a_server() {
     attack_server(|| hostile::frames(Role::Server));
 }
 
-// covers WS-5.1-04, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
+// covers WS-5.1-01, WS-5.1-04, WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-04, WS-5.4-03, WS-5.4-05, WS-5.4-06, WS-5.5-01, WS-7.1.7-01,
 // WS-7.1.7-02, WS-7.1.7-03, WS-10.4-01
 #[test]
 fn each_rule_of_framing_is_kept_up_by_a_client() {

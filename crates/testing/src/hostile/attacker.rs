@@ -6,6 +6,7 @@ use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
 use super::case::Step;
+use super::head::{ACCEPT, ANSWER, REQUEST, replaced, value};
 use crate::wire;
 
 /// What the attacker's bytes move on.
@@ -148,6 +149,10 @@ impl Attacker {
         self.ended
     }
 
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
     pub(super) fn is_opened(&self) -> bool {
         self.opened
     }
@@ -175,7 +180,9 @@ impl Attacker {
         }
         if self.role == Role::Client && needed {
             let answer = self.take_head()?;
-            if !answer.starts_with("HTTP/1.1 101 ") || !answer.contains(ACCEPT) {
+            if !answer.starts_with("HTTP/1.1 101 ")
+                || value(&answer, "Sec-WebSocket-Accept") != ACCEPT
+            {
                 return Err(format!("not opened: {answer:?}"));
             }
         }
@@ -200,27 +207,9 @@ impl Attacker {
     }
 
     fn filled_in(&self, answer: &[u8]) -> Vec<u8> {
-        let key = self
-            .request
-            .split("Sec-WebSocket-Key: ")
-            .nth(1)
-            .and_then(|rest| rest.lines().next())
-            .unwrap_or_default();
-        let mut filled = Vec::with_capacity(answer.len());
-        let mut rest = answer;
-        while let Some((first, after)) = rest.split_first() {
-            if let Some(after) = rest.strip_prefix(b"{accept}") {
-                filled.extend_from_slice(accept_key(key.as_bytes()).as_bytes());
-                rest = after;
-            } else if let Some(after) = rest.strip_prefix(b"{key}") {
-                filled.extend_from_slice(key.as_bytes());
-                rest = after;
-            } else {
-                filled.push(*first);
-                rest = after;
-            }
-        }
-        filled
+        let key = value(&self.request, "Sec-WebSocket-Key");
+        let accept = accept_key(key.as_bytes());
+        replaced(&replaced(answer, "{accept}", &accept), "{key}", key)
     }
 
     fn repeat(&mut self, unit: &[u8], times: usize) -> Result<(), Fault> {
@@ -329,17 +318,6 @@ impl Attacker {
         moved
     }
 }
-
-/// A flawless request, and the answer to it.
-pub(super) const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\
-    Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-
-const ACCEPT: &str = "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
-
-/// A flawless answer to any request.
-pub(super) const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n";
 
 /// Bytes in one write or read.
 const CHUNK: usize = 16 * 1024;

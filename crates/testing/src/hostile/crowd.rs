@@ -2,8 +2,9 @@ use std::io;
 
 use bowline_frame::Role;
 
-use super::attacker::{Attacker, REQUEST, Transport};
+use super::attacker::{Attacker, Transport};
 use super::case::{CONNECTION, MAX_MESSAGE, Short, Step};
+use super::head::REQUEST;
 use super::run::{given_back, serves};
 use crate::alloc::CountingAllocator;
 use crate::wire::{BINARY, CLOSE, FIN, PING, TEXT, close_frame, frame, head};

@@ -1,5 +1,8 @@
+use bowline_frame::Role;
+
 use super::attacker::{Attacker, End, Fault};
 use super::case::{Before, Case, Outcome, Step, Verdict};
+use super::head::value;
 use crate::hex::Shown;
 use crate::wire::{self, CLOSE, Frame};
 
@@ -31,6 +34,7 @@ pub(super) fn judge(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
     if !rest.is_empty() && case.outcome != Outcome::Abandoned {
         return Err(format!("half a frame: {}", Shown(rest)));
     }
+    masks(attacker)?;
     if let Some(code) = code {
         let close = frames.pop();
         let actual = close.as_ref().and_then(close_code);
@@ -49,8 +53,7 @@ pub(super) fn judge_verdict(case: &Case, actual: Verdict) -> Result<(), Fault> {
         Outcome::Closed(_) => Verdict::Done,
         Outcome::TimedOut(_) | Outcome::Abandoned => Verdict::TimedOut,
         Outcome::Lost | Outcome::Gone => Verdict::Lost,
-        Outcome::Refused(status) => Verdict::Refused(status),
-        Outcome::Silent => Verdict::Incomplete,
+        Outcome::Refused(_) | Outcome::Silent => return Err("only servers end so".to_owned()),
     });
     if actual == expected {
         Ok(())
@@ -68,6 +71,19 @@ fn ended(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
             Shown(attacker.heard())
         )),
     }
+}
+
+/// A client masks each frame, a server none (RFC 6455 §5.1).
+fn masks(attacker: &Attacker) -> Result<(), Fault> {
+    let mut bytes = attacker.heard();
+    while let Some((_, rest)) = wire::decode(bytes) {
+        let masked = bytes[1] & 0x80 != 0;
+        if masked != (attacker.role() == Role::Server) {
+            return Err(format!("wrongly masked: {}", Shown(bytes)));
+        }
+        bytes = rest;
+    }
+    Ok(())
 }
 
 fn nothing(heard: &[u8]) -> Result<(), Fault> {
@@ -117,20 +133,19 @@ fn refusal(case: &Case, attacker: &Attacker, status: u16) -> Result<(), Fault> {
     if attacker.is_opened() || !head.starts_with(&format!("HTTP/1.1 {status} ")) {
         return fault("another status");
     }
-    let has = |line: &str| head.lines().any(|header| header.eq_ignore_ascii_case(line));
-    if !has("connection: close") && !has("connection: upgrade, close") {
+    let has = |name, expected| value(head, name).eq_ignore_ascii_case(expected);
+    if !has("Connection", "close") && !has("Connection", "Upgrade, close") {
         return fault("no Connection: close");
     }
     // The answer to HEAD says what the body would be.
     let is_head =
         matches!(&case.steps[..], [Step::Write(request), ..] if request.starts_with(b"HEAD "));
-    if !is_head && !has(&format!("content-length: {}", body.len())) || is_head && !body.is_empty() {
+    if !is_head && !has("Content-Length", &body.len().to_string()) || is_head && !body.is_empty() {
         return fault("body and Content-Length differ");
     }
-    let names = |name: &str| has(name);
     match status {
-        405 if !names("allow: GET") => fault("405 without Allow"),
-        426 if !names("upgrade: websocket") || !names("sec-websocket-version: 13") => {
+        405 if !has("Allow", "GET") => fault("405 without Allow"),
+        426 if !has("Upgrade", "websocket") || !has("Sec-WebSocket-Version", "13") => {
             fault("426 without Upgrade and Sec-WebSocket-Version")
         }
         _ => Ok(()),
@@ -141,8 +156,6 @@ fn refusal(case: &Case, attacker: &Attacker, status: u16) -> Result<(), Fault> {
 mod tests {
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
-
-    use bowline_frame::Role;
 
     use super::super::run::plain;
     use super::*;
@@ -171,6 +184,7 @@ mod tests {
         let is_good = |bytes: &[u8]| judge(&case(Outcome::Failed(1002)), &heard(bytes)).is_ok();
         assert!(is_good(&close));
         assert!(!is_good(b""));
+        assert!(!is_good(&close_frame(Role::Server, 1002, "masked")));
         assert!(!is_good(&close_frame(Role::Client, 1007, "")));
         assert!(!is_good(&close[..3]));
         assert!(!is_good(&[&close[..], &text].concat()));

@@ -229,3 +229,36 @@ const GLANCE: Duration = Duration::from_micros(200);
 
 /// When a case hangs. No outcome depends on it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "a peer who means well is served")]
+    fn a_server_that_serves_nobody_fails() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || listener.incoming().for_each(drop));
+        let dial = |_| plain(TcpStream::connect(address)?);
+        attack_server(&dial, &CountingAllocator::new(), &[]);
+    }
+
+    #[test]
+    #[should_panic(expected = "1 of 2 failed\nopcode 3: ")]
+    fn a_case_that_ends_otherwise_is_named() {
+        let case = |name| {
+            crate::hostile::frames(Role::Server)
+                .into_iter()
+                .find(|case| case.name == name)
+                .unwrap()
+        };
+        // Fails on the one and is well on the other.
+        let attack = |attacked: &Case| match &*attacked.name {
+            "opcode 3" => Err("no Close".to_owned()),
+            _ => Ok(0),
+        };
+        let cases = [case("opcode 3"), case("opcode 4")];
+        attack_each(&attack, &CountingAllocator::new(), &cases, Role::Server);
+    }
+}
