@@ -133,7 +133,7 @@ fn refusal(case: &Case, attacker: &Attacker, status: u16) -> Result<(), Fault> {
     if attacker.is_opened() || !head.starts_with(&format!("HTTP/1.1 {status} ")) {
         return fault("another status");
     }
-    let has = |name, expected| value(head, name).eq_ignore_ascii_case(expected);
+    let has = |name: &str, expected: &str| value(head, name).eq_ignore_ascii_case(expected);
     if !has("Connection", "close") && !has("Connection", "Upgrade, close") {
         return fault("no Connection: close");
     }
