@@ -172,12 +172,13 @@ impl Lab {
         }
     }
 
-    /// `bowline serve` on a port of the system's choice; `who` talks with it.
-    fn serve(&self, who: &str) -> Result<Server> {
+    /// `bowline serve` on a port of the system's choice, which takes messages of up to `limit` bytes; `who` talks with
+    /// it.
+    fn serve(&self, who: &str, limit: usize) -> Result<Server> {
         let mut serve = Command::new(&self.bowline);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--max-message"]);
         let log = self.target.join(format!("serve-for-{who}.log"));
-        Server::start(serve.arg(MAX_MESSAGE.to_string()), &log)
+        Server::start(serve.arg(limit.to_string()), &log)
     }
 
     /// The script `name` of `language`, which finds its libraries.
@@ -197,9 +198,8 @@ impl Lab {
     }
 }
 
-/// What [`Lab::serve`] takes. A message of one byte more is still read to its end after the Close, because it is no
-/// longer than `max_drain`; else the peer might lose our Close to the reset of TCP.
-const MAX_MESSAGE: usize = 1024 * 1024;
+/// The longest message that is echoed.
+const LONG: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

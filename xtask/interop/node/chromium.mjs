@@ -32,7 +32,9 @@ const { values, positionals } = parseArgs({
 });
 const page = positionals[0];
 const limit = Number(values.limit);
+/// For one thing, and for everything, in milliseconds.
 const patience = 20_000;
+const everything = 180_000;
 let browser;
 
 async function run() {
@@ -317,7 +319,8 @@ browser = await library("playwright-core").chromium.launch({
   ],
 });
 try {
-  await run();
+  const tooLong = sleep(everything, undefined, { ref: false }).then(() => assert.fail("it takes too long"));
+  await Promise.race([run(), tooLong]);
 } catch (error) {
   for (const [number, tab] of browser.contexts().flatMap((context) => context.pages()).entries()) {
     await tab.screenshot({ path: path.join(values.shots, `failed-${number}.png`) });

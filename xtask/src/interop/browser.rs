@@ -6,14 +6,14 @@ use crate::Result;
 use crate::peers::Server;
 use crate::steps::Step;
 
-use super::{Lab, Language, MAX_MESSAGE, fetch};
+use super::{LONG, Lab, Language, fetch};
 
 /// The names that Chromium goes by.
 pub(super) const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
 /// All of it, without anything in between.
 pub(super) fn check(step: &mut Step, lab: &Lab) -> Result<String> {
-    let server = lab.serve("chromium")?;
+    let server = lab.serve("chromium", LONG)?;
     let address = server.address;
     browse(step, lab, "direct", &server, address)
 }
@@ -35,7 +35,7 @@ pub(super) fn browse(
         .arg("--shots")
         .arg(lab.target.join("screenshots").join(way))
         .arg(format!("--server={}", server.id()))
-        .arg(format!("--limit={MAX_MESSAGE}"));
+        .arg(format!("--limit={LONG}"));
     if address != server.address {
         script.arg("--proxied");
     }

@@ -10,7 +10,7 @@ use crate::peers::{self, Server};
 use crate::steps::Step;
 
 use super::library::{self, EXCHANGES};
-use super::{Lab, Language, browser, fetch};
+use super::{LONG, Lab, Language, browser, fetch};
 
 /// A program that passes on what comes to the server that its configuration names.
 pub(crate) struct Proxy {
@@ -47,7 +47,7 @@ pub(crate) const CADDY: Proxy = Proxy {
 
 /// Our client, theirs, a browser and raw requests through the proxy to `bowline serve`.
 pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String> {
-    let serve = lab.serve(proxy.program)?;
+    let serve = lab.serve(proxy.program, LONG)?;
     let running = start(lab, proxy, serve.address)?;
     let address = running.address;
 
@@ -62,14 +62,9 @@ pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String>
     let exchange = &EXCHANGES[0];
     library::echo(lab, address, exchange)?;
     step.say(&format!("bowline connect through {}: ok", proxy.program))?;
-    library::converse(
-        lab,
-        Language::Python,
-        "websockets",
-        exchange,
-        &serve,
-        address,
-    )?;
+    // Who passes the limit is closed while it still sends. Some proxies end both ways once one has ended, and so lose
+    // that Close now and then; only without a proxy is it tried.
+    library::converse(lab, Language::Python, "websockets", exchange, address, None)?;
     step.say(&format!("websockets through {}: ok", proxy.program))?;
     browser::browse(step, lab, proxy.program, &serve, address)?;
     step.say(&format!("chromium through {}: ok", proxy.program))?;
