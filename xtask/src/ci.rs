@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::args::Args;
-use crate::conformance::{self, Role};
+use crate::conformance::{self, Cases, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
@@ -27,7 +27,7 @@ Runs, in this order:
   programs      release builds of the program and the echo examples, for the rest
   peers         fetches what others wrote and the next ones talk with
   interop-PEER  cargo xtask interop --peer PEER, for each
-  conformance   cargo xtask conformance --groups 1-7,10
+  conformance   cargo xtask conformance --groups 1-7,10,12,13 --quick
   soak          cargo xtask soak --minutes 1 --connections 200, on Linux
 
   --crate NAME   the same for one crate: steps that it has no part in are left out
@@ -93,7 +93,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         interop::check(&mut steps, &workspace, &interop::chosen(None)?)?;
     }
     if scope.holds("cli") || scope.holds("tokio") {
-        let cases = conformance::patterns("1-7,10")?;
+        let cases = Cases::new(Some("1-7,10,12,13"), true)?;
         for role in [Role::Server, Role::Client] {
             let name = format!("conformance-{role}");
             steps.run(&name, |step| {

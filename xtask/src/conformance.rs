@@ -16,8 +16,8 @@ Runs the Autobahn test suite against bowline-tokio's echo server, `bowline serve
 bowline-tokio's client. A non-strict answer counts as failed. Reports: target/conformance/.
 
   --role server|client   only this role
-  --groups LIST          groups of cases, for example `1-7,10` (default: 1-7,9,10)
-  --full                 all groups, those of permessage-deflate included
+  --groups LIST          groups of cases, for example `1-7,10` (default: all, 517 cases)
+  --quick                of groups 12 and 13, compression, only messages up to 16 KiB
 
 The suite is installed once, into the user's cache directory. It runs on CPython 2.7: one in the
 PATH or pyenv's, else Debian bullseye's, unpacked beside the suite. AUTOBAHN_PYTHON2 names another.
@@ -30,6 +30,22 @@ pub(crate) enum Role {
     Client,
 }
 
+/// Which cases of the suite are run.
+pub(crate) struct Cases {
+    /// As the suite takes them.
+    patterns: String,
+    /// Only the small messages of the cases with compression.
+    quick: bool,
+}
+
+impl Cases {
+    /// The cases of these groups, such as `1-7,10`; all of them without.
+    pub(crate) fn new(groups: Option<&str>, quick: bool) -> Result<Self> {
+        let patterns = groups.map_or_else(|| Ok("*".to_owned()), patterns)?;
+        Ok(Self { patterns, quick })
+    }
+}
+
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let role = match args.value("--role")?.as_deref() {
         None => None,
@@ -38,14 +54,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Some(other) => return Err(format!("a role is server or client, not `{other}`").into()),
     };
     let groups = args.value("--groups")?;
-    let full = args.flag("--full");
+    let quick = args.flag("--quick");
     args.finish()?;
-    let cases = match (groups, full) {
-        (Some(groups), false) => patterns(&groups)?,
-        (None, false) => patterns("1-7,9,10")?,
-        (None, true) => "*".to_owned(),
-        (Some(_), true) => return Err("--full and --groups exclude each other".into()),
-    };
+    let cases = Cases::new(groups.as_deref(), quick)?;
 
     let workspace = Workspace::here()?;
     let mut steps = Steps::new(&workspace.target)?;
@@ -67,7 +78,7 @@ pub(crate) fn check(
     step: &mut Step,
     workspace: &Workspace,
     role: Role,
-    cases: &str,
+    cases: &Cases,
 ) -> Result<String> {
     let reports = workspace.target.join("conformance");
     fs::create_dir_all(&reports)?;
@@ -95,8 +106,8 @@ pub(crate) fn check(
         }
         Role::Client => {
             let port = peers::free_port()?;
-            let mut suite = suite(workspace, "tokio_echo_client");
-            suite.args(["client", &port.to_string(), cases, "--"]);
+            let mut suite = suite(workspace, "tokio_echo_client", cases);
+            suite.args(["client", &port.to_string(), &cases.patterns, "--"]);
             suite.arg(peers::example(workspace, "tokio_echo_client"));
             suite.args(["--autobahn", &format!("ws://127.0.0.1:{port}")]);
             note("tokio_echo_client", watch(step, &mut suite));
@@ -113,7 +124,7 @@ fn server(
     workspace: &Workspace,
     agent: &str,
     command: &mut Command,
-    cases: &str,
+    cases: &Cases,
 ) -> Result<String> {
     let log = workspace
         .target
@@ -121,16 +132,18 @@ fn server(
         .join(format!("{agent}.log"));
     let server = Server::start(command, &log)?;
     let url = format!("ws://{}", server.address);
-    watch(step, suite(workspace, agent).args(["server", &url, cases]))
+    let mut suite = suite(workspace, agent, cases);
+    watch(step, suite.args(["server", &url, &cases.patterns]))
 }
 
 /// The suite's driver, set up to report on `agent`.
-fn suite(workspace: &Workspace, agent: &str) -> Command {
+fn suite(workspace: &Workspace, agent: &str, cases: &Cases) -> Command {
     let mut command = Command::new("bash");
     command
         .current_dir(&workspace.root)
         .arg(Path::new("xtask/conformance/autobahn.sh"))
         .env("AUTOBAHN_STRICT", "1")
+        .env("AUTOBAHN_QUICK", if cases.quick { "1" } else { "0" })
         .env("AUTOBAHN_AGENT", agent)
         .env(
             "AUTOBAHN_OUT",
@@ -154,7 +167,7 @@ fn watch(step: &mut Step, command: &mut Command) -> Result<String> {
 }
 
 /// `1-3,10` as the suite's patterns: `1.*,2.*,3.*,10.*`.
-pub(crate) fn patterns(groups: &str) -> Result<String> {
+fn patterns(groups: &str) -> Result<String> {
     let mut patterns = Vec::new();
     for part in groups.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));

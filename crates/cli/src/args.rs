@@ -34,6 +34,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024 * 1024)]
     pub(crate) max_message: u64,
 
+    /// Compress nothing: decline permessage-deflate.
+    #[arg(long)]
+    pub(crate) no_deflate: bool,
+
     /// Echo on every path but /chat.
     #[arg(long)]
     pub(crate) echo_any: bool,
@@ -71,6 +75,10 @@ pub(crate) struct Connect {
     /// cookies and credentials.
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    /// Compress nothing: don't offer permessage-deflate.
+    #[arg(long)]
+    pub(crate) no_deflate: bool,
 
     /// Send one line, print one message, close.
     #[arg(long)]

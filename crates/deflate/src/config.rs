@@ -47,6 +47,8 @@ pub struct PerMessageDeflate {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) outbound: Direction,
+    /// Somebody chose our window, so a client's offer names it.
+    names_window: bool,
     pub(crate) inbound: Direction,
     pub(crate) level: u8,
     pub(crate) memory_level: u8,
@@ -58,6 +60,7 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug)]
 struct Wish {
     outbound: Direction,
+    names_window: bool,
     inbound: Direction,
 }
 
@@ -71,6 +74,7 @@ impl PerMessageDeflate {
                     takeover: false,
                     window_bits: 12,
                 },
+                names_window: false,
                 inbound: Direction {
                     takeover: false,
                     window_bits: MAX_BITS,
@@ -115,6 +119,9 @@ impl PerMessageDeflate {
     /// More finds repetitions that lie further apart, and takes more memory. A peer may want less. Windows below 11
     /// save little and are slower.
     ///
+    /// A client that sets them names them in its offer, so that a server can plan for less memory. By default it doesn't,
+    /// as browsers don't: there are servers whose answer takes no notice, and then the opening handshake fails.
+    ///
     /// # Panics
     ///
     /// If `bits` is not 9 to 15.
@@ -122,6 +129,7 @@ impl PerMessageDeflate {
     pub fn outbound_window_bits(mut self, bits: u8) -> Self {
         assert!((MIN_BITS..=MAX_BITS).contains(&bits), "9 to 15 window bits");
         self.settings.outbound.window_bits = bits;
+        self.settings.names_window = true;
         self
     }
 
@@ -275,6 +283,7 @@ impl Settings {
     fn wish(&self) -> Wish {
         Wish {
             outbound: self.outbound,
+            names_window: self.names_window,
             inbound: self.inbound,
         }
     }
@@ -289,8 +298,8 @@ impl Wish {
             server_max_window_bits: restricted(self.inbound.window_bits),
             // Without a value it says that we obey, which we always do.
             client_max_window_bits: Some(match restricted(self.outbound.window_bits) {
-                Some(bits) => ClientBits::AtMost(bits),
-                None => ClientBits::Flag,
+                Some(bits) if self.names_window => ClientBits::AtMost(bits),
+                _ => ClientBits::Flag,
             }),
         }
     }
@@ -333,7 +342,9 @@ impl Wish {
         }
         match answer.client_max_window_bits {
             Some(ClientBits::Flag) => Err("client_max_window_bits without a value"),
-            Some(ClientBits::AtMost(bits)) if bits > self.outbound.window_bits => {
+            Some(ClientBits::AtMost(bits))
+                if self.names_window && bits > self.outbound.window_bits =>
+            {
                 Err("client_max_window_bits above the offer")
             }
             _ => Ok(()),

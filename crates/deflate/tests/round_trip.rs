@@ -289,3 +289,27 @@ fn a_client_restricted_to_8_bits_sends_messages_as_they_are() {
         b"Hello"
     );
 }
+
+/// Autobahn's server answers with 15 whatever the client names, so a client names its window only when told to.
+#[test]
+fn a_client_that_names_no_window_keeps_its_own_whatever_the_answer() {
+    use bowline_extension::{Negotiate, Offer};
+    let config = PerMessageDeflate::new();
+    let offer = config.offers()[0].to_string();
+    assert!(offer.ends_with("; client_max_window_bits"), "{offer}");
+    let answer = |bits| {
+        let answer = format!(
+            "permessage-deflate; server_no_context_takeover; client_max_window_bits={bits}"
+        );
+        Offer::parse_header([answer.as_bytes()]).unwrap()
+    };
+    for (answered, used) in [(15, 12), (12, 12), (9, 9)] {
+        let deflate = config.confirm_one(&answer(answered)).unwrap();
+        assert_eq!(deflate.outbound_window_bits(), used);
+    }
+
+    let named = PerMessageDeflate::new().outbound_window_bits(12);
+    assert!(named.offers()[0].to_string().ends_with("_bits=12"));
+    assert!(named.confirm_one(&answer(12)).is_ok());
+    assert!(named.confirm_one(&answer(13)).is_err());
+}

@@ -1,11 +1,11 @@
-//! Sends the lines of its input and prints what comes back: `tokio_echo_client URL`.
+//! Sends the lines of its input and prints what comes back: `tokio_echo_client URL [--no-deflate]`.
 //!
-//! `tokio_echo_client --autobahn URL` plays the client of the Autobahn test suite.
+//! `tokio_echo_client --autobahn URL [--no-deflate]` plays the client of the Autobahn test suite.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use bowline_tokio::{CloseCode, Connector, Message};
+use bowline_tokio::{CloseCode, Connector, Message, PerMessageDeflate};
 use tokio::sync::mpsc;
 
 #[tokio::main]
@@ -27,11 +27,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut connector = Connector::new();
+    match arguments
+        .iter()
+        .position(|argument| argument == "--no-deflate")
+    {
+        Some(at) => drop(arguments.remove(at)),
+        None => connector = connector.extension(PerMessageDeflate::new()),
+    }
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--autobahn", url] => autobahn(url.trim_end_matches('/')).await,
-        [url] => lines(&Connector::new(), url, input()).await,
-        _ => Err("usage: tokio_echo_client URL | --autobahn URL".into()),
+        ["--autobahn", url] => autobahn(&connector, url.trim_end_matches('/')).await,
+        [url] => lines(&connector, url, input()).await,
+        _ => Err("usage: tokio_echo_client URL | --autobahn URL, and --no-deflate".into()),
     }
 }
 
@@ -93,9 +101,8 @@ async fn next(lines: &mut Option<Lines>) -> Option<std::io::Result<String>> {
 }
 
 /// Runs all cases of a fuzzing server: each connection echoes until the server has seen enough.
-async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
+async fn autobahn(connector: &Connector, url: &str) -> Result<(), Box<dyn Error>> {
     const AGENT: &str = "bowline-tokio";
-    let connector = Connector::new().max_message(64 * 1024 * 1024);
 
     let mut ws = connector.connect(format!("{url}/getCaseCount")).await?;
     let count = ws
@@ -111,7 +118,7 @@ async fn autobahn(url: &str) -> Result<(), Box<dyn Error>> {
     for case in 1..=count {
         let case_url = format!("{url}/runCase?case={case}&agent={AGENT}");
         // Many cases break the protocol; that we say so is what they test.
-        if let Err(error) = echo(&connector, &case_url).await {
+        if let Err(error) = echo(connector, &case_url).await {
             eprintln!("case {case}: {error}");
         }
     }

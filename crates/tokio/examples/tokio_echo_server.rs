@@ -1,4 +1,4 @@
-//! Echoes every message on any path, for ever: `tokio_echo_server ADDR [--max-message BYTES]`.
+//! Echoes every message on any path, for ever: `tokio_echo_server ADDR [--max-message BYTES] [--no-deflate]`.
 //!
 //! The first line of output is the address it listens on.
 
@@ -6,7 +6,7 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use bowline_tokio::{Acceptor, OriginPolicy, WebSocket};
+use bowline_tokio::{Acceptor, OriginPolicy, PerMessageDeflate, WebSocket};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -68,17 +68,24 @@ async fn accept_failed(error: &std::io::Error) {
 }
 
 fn arguments() -> Result<(String, Acceptor), Box<dyn Error>> {
-    const USAGE: &str = "usage: tokio_echo_server ADDR [--max-message BYTES]";
+    const USAGE: &str = "usage: tokio_echo_server ADDR [--max-message BYTES] [--no-deflate]";
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or(USAGE)?;
     // Nothing but the peer's own words is sent back, so any page may ask for them.
     let mut acceptor = Acceptor::new().origin(OriginPolicy::Any);
+    let mut deflate = true;
     while let Some(argument) = arguments.next() {
-        let value = arguments.next();
-        match (argument.as_str(), value) {
-            ("--max-message", Some(bytes)) => acceptor = acceptor.max_message(bytes.parse()?),
+        match argument.as_str() {
+            "--max-message" => {
+                let bytes = arguments.next().ok_or(USAGE)?;
+                acceptor = acceptor.max_message(bytes.parse()?);
+            }
+            "--no-deflate" => deflate = false,
             _ => return Err(USAGE.into()),
         }
+    }
+    if deflate {
+        acceptor = acceptor.extension(PerMessageDeflate::new());
     }
     Ok((address, acceptor))
 }

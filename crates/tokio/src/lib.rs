@@ -9,6 +9,9 @@ pub use runtime::Tokio;
 pub use stream::{Io, IoReader, IoWriter, Stream, StreamReader, StreamWriter};
 pub use timer::Timer;
 
+#[cfg(feature = "deflate")]
+pub use bowline_deflate::PerMessageDeflate;
+
 pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
     Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,

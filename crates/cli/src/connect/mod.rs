@@ -13,8 +13,8 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use bowline_tokio::{
-    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind, Receiver,
-    Role, Sender, Volume, WebSocket, corked,
+    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind,
+    PerMessageDeflate, Receiver, Role, Sender, Volume, WebSocket, corked,
 };
 use http::StatusCode;
 use tokio::sync::oneshot;
@@ -76,6 +76,9 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
         connector = connector
             .header(name.clone(), value.clone())
             .map_err(|error| refused(args, &error))?;
+    }
+    if !args.no_deflate {
+        connector = connector.extension(PerMessageDeflate::new().context_takeover(true));
     }
     if args.verbose {
         connector = connector.on_request(heads::request);

@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_tokio::Acceptor;
+use bowline_tokio::{Acceptor, PerMessageDeflate};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,11 +38,14 @@ pub(crate) async fn run(args: args::Serve) -> Result<(), Failure> {
     let (listener, address, mut signals) = listening.await.map_err(|error: io::Error| {
         Failure::of(format!("cannot listen on {}", args.listen), &error)
     })?;
-    let acceptor = Acceptor::new()
+    let mut acceptor = Acceptor::new()
         .subprotocols([envelope::PROTOCOL])
         .map_err(|error| Failure::of("cannot accept connections", &error))?
         .origin(args.origin_policy())
         .max_message(args.max_message);
+    if !args.no_deflate {
+        acceptor = acceptor.extension(PerMessageDeflate::new());
+    }
     let site = Arc::new(Site {
         acceptor,
         only_loopback: address.ip().is_loopback(),
