@@ -131,6 +131,44 @@ fn verbose_shows_both_heads() {
 }
 
 #[test]
+fn messages_are_compressed_unless_one_end_declines() {
+    let line = "to and fro, ".repeat(100) + "\n";
+    let talk = |server: &Server, more: &[&str]| {
+        let url = server.url("/echo");
+        let arguments = [&["connect", &url, "-v"], more].concat();
+        let output = run(&arguments, line.as_bytes());
+        assert_eq!(output.stdout, line.as_bytes());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let server = Server::start(&[]);
+    let said = talk(&server, &[]);
+    assert!(
+        said.contains(
+            "\n< sec-websocket-extensions: permessage-deflate; server_no_context_takeover"
+        )
+    );
+    for what in ["sent", "received"] {
+        assert!(
+            said.contains(&format!("\n{what} 1200 bytes compressed to ")),
+            "{said}"
+        );
+    }
+
+    let declining = Server::start(&["--no-deflate"]);
+    for (said, offered) in [
+        (talk(&server, &["--no-deflate"]), false),
+        (talk(&declining, &[]), true),
+    ] {
+        assert_eq!(
+            said.contains("\n> Sec-WebSocket-Extensions: permessage-deflate"),
+            offered
+        );
+        assert!(!said.contains("\n< sec-websocket-extensions"), "{said}");
+        assert!(!said.contains("compressed"), "{said}");
+    }
+}
+
+#[test]
 fn verbose_shows_the_head_of_a_refusal() {
     let server = Server::start(&[]);
     let output = run(&["connect", &server.url("/nowhere"), "--verbose"], b"");
