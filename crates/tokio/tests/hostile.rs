@@ -9,12 +9,11 @@ mod echo_server;
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bowline_testing::alloc::CountingAllocator;
-use bowline_testing::hostile::{self, Case, Conduct, Short, Transport, Verdict};
+use bowline_testing::hostile::{self, Case, Conduct, Dial, Short, Verdict};
 use bowline_tokio::{Acceptor, Connector, Error, OriginPolicy, Role};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -39,7 +38,7 @@ fn runtime() -> Runtime {
 }
 
 /// Runs `attack` against servers that differ in the one deadline that is short.
-fn serve(attack: impl FnOnce(&dyn Fn(Short) -> io::Result<Box<dyn Transport>>)) {
+fn serve(attack: impl FnOnce(Dial<'_>)) {
     let _turn = turn();
     let runtime = runtime();
     let addresses: HashMap<Short, SocketAddr> = Short::ALL
@@ -192,6 +191,11 @@ fn a_client_survives_every_end_of_the_transport() {
 #[test]
 fn a_server_bears_a_crowd_of_attackers() {
     serve(|dial| hostile::crowd_server(dial, &ALLOCATOR));
+}
+
+#[test]
+fn a_server_serves_others_beside_attackers_who_never_pause() {
+    serve(|dial| hostile::noise_server(dial, &ALLOCATOR));
 }
 
 #[test]

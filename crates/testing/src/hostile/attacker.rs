@@ -109,7 +109,7 @@ impl Attacker {
             }
             Step::Unread => {
                 self.reads = false;
-                self.skims = true;
+                self.skim();
                 Ok(())
             }
             Step::Await(first) => {
@@ -137,6 +137,11 @@ impl Attacker {
                 self.reset()
             }
         }
+    }
+
+    /// Keeps only the beginning of what it reads from here on.
+    pub(super) fn skim(&mut self) {
+        self.skims = true;
     }
 
     /// Reads up to the end of the victim's direction.

@@ -1,11 +1,9 @@
-use std::io;
-
 use bowline_frame::Role;
 
-use super::attacker::{Attacker, Transport};
+use super::attacker::Attacker;
 use super::case::{CONNECTION, MAX_MESSAGE, Short, Step};
 use super::head::REQUEST;
-use super::run::{given_back, serves};
+use super::run::{Dial, given_back, serves};
 use crate::alloc::CountingAllocator;
 use crate::wire::{BINARY, CLOSE, FIN, PING, TEXT, close_frame, frame, head};
 
@@ -16,10 +14,7 @@ use crate::wire::{BINARY, CLOSE, FIN, PING, TEXT, close_frame, frame, head};
 /// # Panics
 ///
 /// If a crowd takes more memory than its members may, or if a peer who means well isn't served meanwhile.
-pub fn crowd_server(
-    dial: &dyn Fn(Short) -> io::Result<Box<dyn Transport>>,
-    memory: &CountingAllocator,
-) {
+pub fn crowd_server(dial: Dial<'_>, memory: &CountingAllocator) {
     let open = || Step::Open(Vec::new());
     let write = |bytes: Vec<u8>| Step::Write(bytes);
     let announced = |len| [head(Role::Server, BINARY | FIN, MAX_MESSAGE), vec![0; len]].concat();

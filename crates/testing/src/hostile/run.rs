@@ -22,11 +22,7 @@ use crate::wire::{CLOSE, FIN, TEXT, close_frame, frame};
 ///
 /// If a case doesn't end as it must, takes more memory than it may, or leaves a server that doesn't serve a peer who
 /// means well. All cases that failed are named.
-pub fn attack_server(
-    dial: &dyn Fn(Short) -> io::Result<Box<dyn Transport>>,
-    memory: &CountingAllocator,
-    cases: &[Case],
-) {
+pub fn attack_server(dial: Dial<'_>, memory: &CountingAllocator, cases: &[Case]) {
     let attack = |case: &Case| {
         let mut attacker = dialled(dial, case.short)?;
         act(case, &mut attacker, Role::Server)?;
@@ -95,8 +91,8 @@ pub fn plain(stream: TcpStream) -> io::Result<Box<dyn Transport>> {
     Ok(Box::new(stream))
 }
 
-/// Connects to the server with this short deadline.
-pub(super) type Dial<'a> = &'a dyn Fn(Short) -> io::Result<Box<dyn Transport>>;
+/// Connects to the server that has this short deadline.
+pub type Dial<'a> = &'a dyn Fn(Short) -> io::Result<Box<dyn Transport>>;
 
 /// Gives the most bytes that the process held meanwhile.
 type Attack<'a> = &'a dyn Fn(&Case) -> Result<usize, Fault>;
