@@ -9,7 +9,7 @@ use crate::conformance::{self, Cases, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, docs, interop, loom, peers, soak};
+use crate::{Result, differential, docs, interop, loom, peers, soak};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -20,6 +20,7 @@ Runs, in this order:
                 a build with the oldest supported Rust
   test          cargo test --workspace, with 10,000 seeds of the simulation
   loom          cargo xtask loom
+  differential  cargo xtask differential
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
   no_std        a program without std that uses bowline-frame links and runs
@@ -73,6 +74,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     })?;
     if scope.holds("io") {
         steps.run("loom", |step| loom::check(step, &workspace, ""))?;
+    }
+    if scope.holds("proto") {
+        steps.run("differential", |step| differential::check(step, &workspace))?;
     }
     steps.run("docs", |step| {
         docs::build(step, &scope)?;

@@ -11,14 +11,15 @@ use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "
-Runs the fuzz targets of crates/*/fuzz under AddressSanitizer, one after the other, and prints how many inputs were run
+Runs the fuzz targets of crates/*/fuzz and crates/proto/fuzz-rivals under AddressSanitizer, one after the other, and prints how many inputs were run
 and how the coverage grew. Needs a nightly Rust and `cargo install cargo-fuzz`.
 
   TARGET         only this target, such as `header`
   --minutes N    how long each target runs; default 1
 
 New inputs are kept in target/fuzz/corpus/. An input that fails is kept in target/fuzz/artifacts/: copy it to the
-target's committed corpus, which `cargo test` replays, and name a test after it.
+target's committed corpus, which `cargo test` or, for rivals, `cargo xtask differential` replays, and name a test after
+it.
 ";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -56,21 +57,23 @@ struct Target {
     dir: PathBuf,
 }
 
-/// Every file in `crates/*/fuzz/fuzz_targets/`.
+/// Every file in `fuzz_targets/` of a fuzz package.
 fn targets(root: &Path) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for entry in fs::read_dir(root.join("crates"))? {
-        let dir = entry?.path().join("fuzz");
-        if !dir.join("Cargo.toml").exists() {
-            continue;
-        }
-        for entry in fs::read_dir(dir.join("fuzz_targets"))? {
-            let path = entry?.path();
-            let name = path.file_stem().ok_or("a target without a name")?;
-            targets.push(Target {
-                name: name.to_string_lossy().into_owned(),
-                dir: dir.clone(),
-            });
+        let krate = entry?.path();
+        for dir in ["fuzz", "fuzz-rivals"].map(|name| krate.join(name)) {
+            if !dir.join("Cargo.toml").exists() {
+                continue;
+            }
+            for entry in fs::read_dir(dir.join("fuzz_targets"))? {
+                let path = entry?.path();
+                let name = path.file_stem().ok_or("a target without a name")?;
+                targets.push(Target {
+                    name: name.to_string_lossy().into_owned(),
+                    dir: dir.clone(),
+                });
+            }
         }
     }
     targets.sort_by(|a, b| a.name.cmp(&b.name));
@@ -196,7 +199,7 @@ mod tests {
     fn every_target_has_a_corpus_and_a_name_of_its_own() {
         let workspace = Workspace::here().unwrap();
         let targets = targets(&workspace.root).unwrap();
-        assert!(targets.len() >= 11);
+        assert!(targets.len() >= 13);
         for pair in targets.windows(2) {
             assert_ne!(pair[0].name, pair[1].name);
         }

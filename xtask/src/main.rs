@@ -5,6 +5,7 @@ mod args;
 mod build;
 mod ci;
 mod conformance;
+mod differential;
 mod docs;
 mod fuzz;
 mod interop;
@@ -62,6 +63,12 @@ const TASKS: &[Task] = &[
         summary: "peers that others wrote against the bowline program",
         help: interop::HELP,
         run: interop::run,
+    },
+    Task {
+        name: "differential",
+        summary: "the same frames for Bowline and for other parsers",
+        help: differential::HELP,
+        run: differential::run,
     },
     Task {
         name: "simulate",
