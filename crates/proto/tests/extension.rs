@@ -313,6 +313,31 @@ fn a_decoder_that_breaks_its_contract_fails_the_connection() {
 }
 
 #[test]
+fn a_decoder_may_take_input_and_ask_for_room_before_it_makes_anything() {
+    let act = |input: &mut &[u8], last: bool, out: &mut BytesMut| {
+        let Some((byte, rest)) = input.split_first() else {
+            return Ok(if last {
+                Progress::Done
+            } else {
+                Progress::NeedInput
+            });
+        };
+        *input = rest;
+        if *byte == b'+' {
+            out.extend_from_slice(b"made");
+        }
+        Ok(Progress::NeedRoom)
+    };
+    for way in WAYS {
+        let mut server = Driver::new(with(Role::Server, Wrong { act }), way);
+        server.feed(&frame(Role::Server, BINARY | RSV2, b"---"));
+        server.feed(&frame(Role::Server, FIN | CONT, b"-+-"));
+        let made = Message::from(&b"made"[..]);
+        assert_eq!(server.seen, [Seen::Message(made)], "{way:?}");
+    }
+}
+
+#[test]
 fn an_encoder_that_breaks_its_contract_closes_the_connection() {
     type Act = fn(&mut &[u8], bool, &mut BytesMut) -> Result<Progress, ExtensionError>;
     let cases: [(&str, Act, CloseCode); 5] = [

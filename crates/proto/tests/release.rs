@@ -171,6 +171,19 @@ fn what_passed_the_extension_is_counted_on_both_sides_of_it() {
     }
 }
 
+#[test]
+fn a_message_that_is_decoded_in_many_steps_is_counted_once() {
+    for way in [Way::Whole, Way::Chunks] {
+        let (mut server, _released, _) = start();
+        server.way = way;
+        server.feed(&encoded(FIN | BINARY | RSV2, &[100, 1].repeat(1000)));
+        assert_eq!(
+            (100_000, 2000),
+            counts(server.connection.inbound().volume())
+        );
+    }
+}
+
 fn counts(volume: Volume) -> (u64, u64) {
     (volume.payload, volume.wire)
 }

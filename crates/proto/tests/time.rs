@@ -166,6 +166,54 @@ fn no_ping_follows_our_close() {
 }
 
 #[test]
+fn keepalive_ends_no_closing_handshake() {
+    let (mut server, t) = start(Role::Server, keepalive_only().close(s(1000)));
+    until(&mut server, t);
+    server.connection.close(None);
+    server.written();
+    until(&mut server, t);
+    for late in [20, 40, 60] {
+        until(&mut server, t + s(late));
+        assert_eq!(server.connection.handle_timeout(t + s(late)), None);
+    }
+    assert_eq!(until(&mut server, t + s(60)), Some(t + s(1000)));
+}
+
+#[test]
+fn no_ping_follows_the_deadline_for_writing() {
+    let (mut server, t) = start(Role::Server, Config::new(Role::Server));
+    server.connection.send(Message::from("abc")).unwrap();
+    until(&mut server, t);
+    let timeout = server.connection.handle_timeout(t + s(30));
+    assert_eq!(timeout, Some(Timeout::Write { after: s(30) }));
+    server.written();
+    assert_eq!(server.connection.handle_timeout(t + s(60)), None);
+    assert_bytes_eq(&server.written(), b"", "after the end");
+}
+
+#[test]
+fn how_long_our_ping_waits_is_told() {
+    let config = keepalive_only();
+    let mut inbound = Inbound::new(Role::Server, &config, None);
+    let mut outbound = Outbound::server(&config, None);
+    let mut deadlines = Deadlines::new(Role::Server, &config);
+    let t = Instant::now();
+    deadlines.wants(t, &mut inbound, outbound.status());
+    assert_eq!(deadlines.unanswered(t + s(5)), None);
+    let pinged = t + s(20);
+    assert_eq!(
+        deadlines.handle_timeout(pinged, &mut inbound, &mut outbound),
+        None
+    );
+    assert_eq!(deadlines.unanswered(pinged), Some(s(0)));
+    assert_eq!(deadlines.unanswered(pinged + s(7)), Some(s(7)));
+    let mut pong = frame(Role::Server, FIN | PONG, b"");
+    inbound.handle(&mut pong).unwrap();
+    deadlines.wants(pinged + s(8), &mut inbound, outbound.status());
+    assert_eq!(deadlines.unanswered(pinged + s(9)), None);
+}
+
+#[test]
 fn only_messages_keep_an_idle_connection_open() {
     let config = Config::new(Role::Server).keepalive(None).idle(Some(s(60)));
     let (mut server, t) = start(Role::Server, config);
