@@ -189,6 +189,22 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_of_no_bytes_ends_the_body() {
+        let body = b"3\r\nfoo\r\n0\r\n\r\n";
+        assert_eq!(read(&[CHUNKED], body), (true, "foo".into()));
+    }
+
+    #[test]
+    fn a_size_has_up_to_15_hexadecimal_digits() {
+        let body = b"10\r\n0123456789abcdef\r\n";
+        assert_eq!(read(&[CHUNKED], body), (false, "0123456789abcdef".into()));
+        let body = b"000000000000003\r\nfoo";
+        assert_eq!(read(&[CHUNKED], body), (false, "foo".into()));
+        let body = b"0000000000000003\r\nfoo";
+        assert_eq!(read(&[CHUNKED], body), (true, "".into()));
+    }
+
+    #[test]
     fn malformed_chunks_end_the_body() {
         for body in [
             &b"\r\nfoo"[..],
