@@ -260,3 +260,34 @@ fn writes_of_one_slice_begin_with_16_kib() {
     transmit.advance(16 * 1024);
     assert_eq!(transmit.chunk().len(), 10 + 100_000 - 16 * 1024);
 }
+
+#[test]
+fn bytes_stay_in_order_when_room_is_made_before_a_large_payload() {
+    let mut transmit = Transmit::new();
+    let mut encoder = Encoder::server();
+    let mut expected = Vec::new();
+    let mut send = |len: usize, transmit: &mut Transmit| {
+        let payload = vec![len as u8; len];
+        let kind = MessageKind::Binary;
+        let mut alone = Transmit::new();
+        encoder.message(kind, Rsv::NONE, payload.clone().into(), &mut alone);
+        expected.extend_from_slice(&alone.copy_to_bytes(alone.remaining()));
+        encoder.message(kind, Rsv::NONE, payload.into(), transmit);
+    };
+    send(100, &mut transmit);
+    send(5000, &mut transmit);
+    let mut written = transmit.copy_to_bytes(50).to_vec();
+    for len in 1..60 {
+        send(len, &mut transmit);
+        written.extend_from_slice(&transmit.copy_to_bytes(1));
+    }
+    written.extend_from_slice(&transmit.copy_to_bytes(transmit.remaining()));
+    assert_eq!(written, expected);
+}
+
+#[test]
+fn where_text_stops_being_utf8_is_told() {
+    let error = Text::try_from(Bytes::from_static(b"ab\xff")).unwrap_err();
+    assert_eq!(error.at(), 2);
+    assert!(error.to_string().contains('2'), "{error}");
+}

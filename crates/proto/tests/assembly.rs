@@ -31,12 +31,14 @@ fn a_message_is_finished_by_what_is_read_in_place() {
         first.len()
     );
     let mut message = None;
+    let mut in_place = 0;
     while let Some(space) = connection.assembly() {
         let room = space.capacity() - space.len();
         assert!(room > 0 && room <= rest.len());
         let (now, later) = rest.split_at(room);
         space.extend_from_slice(now);
         rest = later;
+        in_place += room;
         if let Some(event) = connection.handle_assembly().unwrap() {
             let EventRef::Assembled(assembled) = event else {
                 panic!("{event:?}");
@@ -53,6 +55,7 @@ fn a_message_is_finished_by_what_is_read_in_place() {
         message = Some(assembled);
     }
     assert_eq!(message, Some(Message::from(payload)));
+    assert!(in_place > 60_000, "{in_place}");
 }
 
 #[test]
