@@ -81,11 +81,18 @@ pub fn closing() -> Vec<Case> {
             &given_up,
         )
         .short(Short::Close),
-        late(
-            "an answer, but TCP never ends",
-            &[write(c(1000)), Step::Cling(vec![0])],
-            &done,
+        Case::new(
+            "an answer before it is asked for, and TCP never ends",
+            [
+                Step::Open(Vec::new()),
+                Step::Await(TEXT | FIN),
+                Step::Write([f(TEXT | FIN, b"hi"), c(1000)].concat()),
+                Step::Cling(vec![0]),
+            ],
+            Outcome::Closed(1000),
         )
+        .talk()
+        .after([hello.clone()])
         .short(Short::Close)
         .may_reset(),
         late(
