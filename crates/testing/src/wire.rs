@@ -128,7 +128,9 @@ pub const PING: u8 = 0x89;
 pub const PONG: u8 = 0x8A;
 /// The bit of a message's last frame.
 pub const FIN: u8 = 0x80;
-/// The second reserved bit, which only an extension may set.
+/// The first reserved bit, which only an extension may set.
+pub const RSV1: u8 = 0x40;
+/// The second reserved bit, likewise.
 pub const RSV2: u8 = 0x20;
 /// The third reserved bit, likewise.
 pub const RSV3: u8 = 0x10;

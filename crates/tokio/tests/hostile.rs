@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bowline_testing::alloc::CountingAllocator;
 use bowline_testing::hostile::{self, Case, Conduct, Dial, Short, Verdict};
-use bowline_tokio::{Acceptor, Connector, Error, OriginPolicy, Role};
+use bowline_tokio::{Acceptor, Connector, Error, OriginPolicy, PerMessageDeflate, Role};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -46,6 +46,7 @@ fn serve(attack: impl FnOnce(Dial<'_>)) {
         .map(|short| {
             let acceptor = Acceptor::new()
                 .origin(OriginPolicy::Any)
+                .extension(PerMessageDeflate::new())
                 .config(hostile::config(Role::Server, short))
                 .handshake_timeout(hostile::handshake_timeout(short));
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -62,11 +63,16 @@ fn attack_server(cases: impl FnOnce() -> Vec<Case>) {
 }
 
 fn attack_client(cases: impl FnOnce() -> Vec<Case>) {
+    attack_client_of(Connector::new(), cases);
+}
+
+fn attack_client_of(connector: Connector, cases: impl FnOnce() -> Vec<Case>) {
     let _turn = turn();
     let cases = cases();
     let runtime = runtime();
     let start = move |address: SocketAddr, conduct, short| {
-        let connector = Connector::new()
+        let connector = connector
+            .clone()
             .config(hostile::config(Role::Client, short))
             .handshake_timeout(hostile::handshake_timeout(short));
         let url = format!("ws://{address}/");
@@ -187,6 +193,19 @@ fn a_client_survives_every_end_of_the_transport() {
     attack_client(|| hostile::endings(Role::Client));
 }
 
+// covers PMD-6.1-02, PMD-7.2.2-04, PMD-7.2.2-05, PMD-7.2.2-06, PMD-7.2.2-07, PMD-8-02
+#[test]
+fn a_server_inflates_nothing_beyond_its_limit() {
+    attack_server(|| hostile::compression(Role::Server));
+}
+
+// covers PMD-6.1-02, PMD-7.2.2-04, PMD-7.2.2-05, PMD-7.2.2-06, PMD-7.2.2-07, PMD-8-02
+#[test]
+fn a_client_inflates_nothing_beyond_its_limit() {
+    let connector = Connector::new().extension(PerMessageDeflate::new());
+    attack_client_of(connector, || hostile::compression(Role::Client));
+}
+
 // covers WS-4.2.2-13, WS-10.4-01
 #[test]
 fn a_server_bears_a_crowd_of_attackers() {
@@ -208,6 +227,7 @@ fn there_are_many_cases_and_no_two_have_one_name() {
             hostile::close(role),
             hostile::floods(role),
             hostile::endings(role),
+            hostile::compression(role),
         ];
         topics.concat()
     };

@@ -6,7 +6,7 @@ use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
 use super::case::Step;
-use super::head::{ACCEPT, ANSWER, REQUEST, replaced, value};
+use super::head::{ACCEPT, ANSWER, REQUEST, replaced, value, with_header};
 use crate::wire;
 
 /// What the attacker's bytes move on.
@@ -76,8 +76,9 @@ impl Attacker {
 
     pub(super) fn perform(&mut self, step: &Step) -> Result<(), Fault> {
         match step {
-            Step::Open(behind) => self.open(behind, false),
-            Step::OpenDripping(behind) => self.open(behind, true),
+            Step::Open(behind) => self.open("", behind, false),
+            Step::OpenDripping(behind) => self.open("", behind, true),
+            Step::OpenCompressed => self.open(COMPRESSED, b"", false),
             Step::Request => self.read_request(),
             Step::Answer(answer) => {
                 self.read_request()?;
@@ -167,14 +168,14 @@ impl Attacker {
         &self.heard
     }
 
-    fn open(&mut self, behind: &[u8], dripping: bool) -> Result<(), Fault> {
+    fn open(&mut self, lines: &str, behind: &[u8], dripping: bool) -> Result<(), Fault> {
         let needed = !self.transport.as_ref().is_some_and(|it| it.is_open());
         let head = match self.role {
             _ if !needed => Vec::new(),
-            Role::Client => REQUEST.to_vec(),
+            Role::Client => with_header(REQUEST, lines),
             Role::Server => {
                 self.read_request()?;
-                self.filled_in(ANSWER)
+                self.filled_in(&with_header(ANSWER, lines))
             }
         };
         let bytes = [&head[..], behind].concat();
@@ -189,6 +190,9 @@ impl Attacker {
                 || value(&answer, "Sec-WebSocket-Accept") != ACCEPT
             {
                 return Err(format!("not opened: {answer:?}"));
+            }
+            if value(&answer, "Sec-WebSocket-Extensions").is_empty() != lines.is_empty() {
+                return Err(format!("not agreed on: {answer:?}"));
             }
         }
         self.opened = true;
@@ -323,6 +327,10 @@ impl Attacker {
         moved
     }
 }
+
+/// Agrees on permessage-deflate; every message stands for itself.
+const COMPRESSED: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+    client_no_context_takeover\r\n";
 
 /// Bytes in one write or read.
 const CHUNK: usize = 16 * 1024;

@@ -99,6 +99,8 @@ pub(super) enum Step {
     Open(Vec<u8>),
     /// The same, but each byte is a write of its own.
     OpenDripping(Vec<u8>),
+    /// Makes the opening handshake and agrees on permessage-deflate.
+    OpenCompressed,
     /// Reads the request of a client without answering it.
     Request,
     /// Answers it: `{accept}` and `{key}` in the text stand for what fits the request.

@@ -2,7 +2,7 @@ use bowline_frame::Role;
 
 use super::case::{Case, MAX_MESSAGE, Outcome, Step};
 use crate::wire::{
-    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, close_frame, frame, head,
+    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV1, RSV2, RSV3, TEXT, close_frame, frame, head,
 };
 
 /// Each rule of RFC 6455 §5 broken once, for a victim with this role.
@@ -275,5 +275,3 @@ fn in_form(receiver: Role, first: u8, form: u8, len: u64) -> Vec<u8> {
     }
     header
 }
-
-const RSV1: u8 = 0x40;

@@ -1,0 +1,155 @@
+use bowline_frame::Role;
+
+use super::case::{Case, MAX_MESSAGE, Outcome, Step};
+use crate::vectors::{self, deflate_messages, frame_invalid};
+use crate::wire::{BINARY, CLOSE, CONT, FIN, PING, RSV1, TEXT, frame};
+
+/// Messages that must not be inflated, for a victim that has agreed on permessage-deflate (RFC 7692).
+pub fn compression(victim: Role) -> Vec<Case> {
+    let f = |first, payload: &[u8]| frame(victim, first, payload);
+    let case = |name, bytes: Vec<u8>, code| {
+        let steps = [Step::OpenCompressed, Step::Write(bytes)];
+        Case::new(name, steps, Outcome::Failed(code)).memory(INFLATER)
+    };
+    let flood = |name, unit: &[u8]| {
+        let steps = [
+            Step::OpenCompressed,
+            Step::Write(f(RSV1 | BINARY, b"")),
+            Step::Flood(f(CONT, unit)),
+        ];
+        Case::new(name, steps, Outcome::Failed(1009))
+            .memory(INFLATER + 2 * MAX_MESSAGE as usize)
+            .may_reset()
+    };
+    let mut cases: Vec<_> = frame_invalid::load()
+        .into_iter()
+        .filter(|vector| vector.negotiated.is_some())
+        .filter(|vector| (vector.receiver == vectors::Role::Server) == (victim == Role::Server))
+        .map(|vector| Case {
+            name: vector.id.into(),
+            ..case("", vector.wire.to_vec(), vector.expect_close)
+        })
+        .collect();
+    let invalid = deflate_messages::load().invalid.into_iter();
+    cases.extend(
+        invalid
+            // The window agreed on is the largest.
+            .filter(|vector| vector.window_bits == 15)
+            .map(|vector| Case {
+                name: vector.id.into(),
+                ..case(
+                    "",
+                    f(RSV1 | BINARY | FIN, &vector.compressed),
+                    vector.expect_close,
+                )
+            }),
+    );
+    let bomb = zeros(4 * MAX_MESSAGE as usize);
+    let halves = bomb.split_at(bomb.len() / 2);
+    let growing = 2 * MAX_MESSAGE as usize + INFLATER;
+    cases.extend([
+        case("a bomb", f(RSV1 | BINARY | FIN, &bomb), 1009).memory(growing),
+        case("a bomb of text", f(RSV1 | TEXT | FIN, &bomb), 1009).memory(growing),
+        case(
+            "a bomb whose end never comes",
+            f(RSV1 | BINARY, halves.0),
+            1009,
+        )
+        .memory(growing),
+        case(
+            "a bomb in two fragments with a ping between",
+            [
+                f(RSV1 | BINARY, &bomb[..10]),
+                f(PING, b""),
+                f(CONT | FIN, &bomb[10..]),
+            ]
+            .concat(),
+            1009,
+        )
+        .after([(crate::wire::PONG, vec![])])
+        .memory(growing),
+        case(
+            "a bomb of one byte more than the limit",
+            f(RSV1 | BINARY | FIN, &zeros(MAX_MESSAGE as usize + 1)),
+            1009,
+        )
+        .memory(growing),
+        case(
+            "a bomb, then broken data",
+            [f(RSV1 | BINARY, &bomb), f(CONT | FIN, b"\xFF\xFF")].concat(),
+            1009,
+        )
+        .memory(growing),
+        case(
+            "broken data, then a good message",
+            [
+                f(RSV1 | BINARY | FIN, b"\x07"),
+                f(TEXT | FIN, b"x"),
+                f(CLOSE, b""),
+            ]
+            .concat(),
+            1007,
+        ),
+        flood(
+            "stored blocks of nothing without end",
+            &b"\0\0\0\xFF\xFF".repeat(1000),
+        ),
+        flood(
+            "last blocks of nothing without end",
+            &b"\x03\0".repeat(1000),
+        ),
+        flood("a bomb without end", &bomb),
+        Case::new(
+            "the end inside a compressed message",
+            [
+                Step::OpenCompressed,
+                Step::Write(f(RSV1 | BINARY, &zeros(10_000))),
+                Step::EndWriting,
+            ],
+            Outcome::Lost,
+        )
+        .memory(INFLATER),
+    ]);
+    cases
+}
+
+/// So many zeros, rounded up to a multiple of 258 and one, in one block with the fixed codes: 13 bits for 258 bytes.
+fn zeros(len: usize) -> Vec<u8> {
+    let mut bits = Bits::default();
+    // Not the last block; the fixed codes.
+    bits.push(&[0, 1, 0]);
+    // The literal 0.
+    bits.push(&[0, 0, 1, 1, 0, 0, 0, 0]);
+    for _ in 0..(len - 1).div_ceil(258) {
+        // 258 bytes more of what is one byte back.
+        bits.push(&[1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]);
+    }
+    // The end of the block, and the head of an empty stored one, of which the rest is left out (RFC 7692 §7.2.1).
+    bits.push(&[0; 7]);
+    bits.push(&[0; 3]);
+    bits.bytes
+}
+
+/// Bits, the lowest of each byte first.
+#[derive(Default)]
+struct Bits {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Bits {
+    fn push(&mut self, bits: &[u8]) {
+        for bit in bits {
+            if self.len.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= bit << (self.len % 8);
+            }
+            self.len += 1;
+        }
+    }
+}
+
+/// What inflating may hold beside the message: a window of 32 KiB, the tables, and what earlier messages said.
+const INFLATER: usize = 128 * 1024;
