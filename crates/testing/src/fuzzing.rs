@@ -3,11 +3,13 @@
 //! A target panics when a promise is broken. The fuzz packages lie in `crates/*/fuzz`, each with the inputs that reach
 //! new code in `corpus/TARGET/`; the tests of the same crate [`replay`] them.
 
+mod deflate;
 mod extension;
 mod frame;
 mod handshake;
 mod machine;
 
+pub use deflate::{deflate, inflate};
 pub use extension::extension_header;
 pub use frame::{close, frames, header, utf8};
 pub use handshake::{request_head, response_head, subprotocols, url};

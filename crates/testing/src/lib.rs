@@ -8,6 +8,7 @@ pub mod feed;
 pub mod fuzzing;
 pub mod hex;
 pub mod hostile;
+pub mod inflate;
 pub mod payload;
 pub mod random;
 pub mod vectors;
