@@ -77,7 +77,7 @@ pub fn deflate(input: &[u8]) {
             1 => cramped.release(),
             _ => {}
         }
-        let payload = unit.repeat(1 + usize::from(*times) * usize::from(what / 64));
+        let payload = unit.repeat(1 + usize::from(*times % 32));
         let compress =
             [Compress::Auto, Compress::Always, Compress::Never][usize::from(what / 8 % 3)];
         let message = Outgoing::new(MessageKind::Binary)
