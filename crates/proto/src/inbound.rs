@@ -22,6 +22,13 @@ use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError, Volume};
 ///
 /// After a Close, a violation or the end of the transport it takes input and throws it away, so that the
 /// caller can drain the transport before ending it.
+///
+/// # How the input is cut
+///
+/// Events, and whether the connection fails, don't depend on how the input is cut. Without an extension the error
+/// doesn't either. With one, a message may break two rules close together: what comes out of the extension is not UTF-8
+/// or too long, and a little further on the extension can't decode. It decodes a run of input before what came out is
+/// judged, so in one run the second error is told, and in two the first. Either code fits (RFC 6455 §7.1.7).
 #[derive(Debug)]
 pub struct Inbound {
     decoder: Decoder,
