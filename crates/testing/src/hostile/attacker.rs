@@ -89,25 +89,12 @@ impl Attacker {
             Step::Repeat(unit, times) => self.repeat(unit, *times),
             Step::Flood(unit) => {
                 let many = unit.repeat((CHUNK / unit.len()).max(1));
-                while !self.gone {
-                    self.write(&many)?;
-                }
-                Ok(())
+                self.endlessly(&many, Duration::ZERO, |attacker| attacker.gone)
             }
-            Step::Trickle(unit) => {
-                while !self.gone && self.ended.is_none() {
-                    self.write(unit)?;
-                    std::thread::sleep(PAUSE);
-                }
-                Ok(())
-            }
-            Step::Cling(unit) => {
-                while !self.gone {
-                    self.write(unit)?;
-                    std::thread::sleep(PAUSE);
-                }
-                Ok(())
-            }
+            Step::Trickle(unit) => self.endlessly(unit, PAUSE, |attacker| {
+                attacker.gone || attacker.ended.is_some()
+            }),
+            Step::Cling(unit) => self.endlessly(unit, PAUSE, |attacker| attacker.gone),
             Step::Unread => {
                 self.reads = false;
                 self.skim();
@@ -228,6 +215,24 @@ impl Attacker {
             self.write(&many)?;
         }
         self.write(&unit.repeat(times % at_once))
+    }
+
+    /// Writes the same again and again, until the victim has had enough.
+    fn endlessly(
+        &mut self,
+        bytes: &[u8],
+        pause: Duration,
+        is_over: fn(&Self) -> bool,
+    ) -> Result<(), Fault> {
+        let since = Instant::now();
+        while !is_over(self) {
+            if since.elapsed() > PATIENCE {
+                return Err("the victim bears it for ever".to_owned());
+            }
+            self.write(bytes)?;
+            std::thread::sleep(pause);
+        }
+        Ok(())
     }
 
     /// Writes all of it, or as much as the victim takes before it is gone.
