@@ -263,7 +263,9 @@ impl<R: Runtime> Acceptor<R> {
         F: AsyncFnOnce(&mut WebSocket<R::Stream>) -> Result<O, E>,
         E: From<Error>,
     {
-        serve(self.accept(stream).await?, handler).await
+        // In a box that goes when the connection is open: else each open one would hold the room of its handshake.
+        let mut websocket = Box::pin(self.accept(stream)).await?;
+        serve(&mut websocket, handler).await
     }
 }
 
@@ -389,7 +391,8 @@ impl<T: Transport> Upgrading<T> {
         F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
         E: From<Error>,
     {
-        serve(self.accept().await?, handler).await
+        let mut websocket = Box::pin(self.accept()).await?;
+        serve(&mut websocket, handler).await
     }
 
     /// Refuses with a response of the caller's, and ends the stream so that it arrives: returns when the client has
@@ -418,13 +421,13 @@ impl<T: Transport> Upgrading<T> {
 }
 
 /// Runs `handler`, and sees to it that the connection ends in order.
-async fn serve<T, F, O, E>(mut websocket: WebSocket<T>, handler: F) -> Result<O, E>
+async fn serve<T, F, O, E>(websocket: &mut WebSocket<T>, handler: F) -> Result<O, E>
 where
     T: Transport,
     F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
     E: From<Error>,
 {
-    let outcome = corked(handler(&mut websocket)).await;
+    let outcome = corked(handler(websocket)).await;
     let code = match &outcome {
         Ok(_) => CloseCode::NORMAL,
         Err(_) => CloseCode::INTERNAL_ERROR,
