@@ -37,8 +37,8 @@ impl History {
             let ring = self.bytes.get_mut(self.oldest..).unwrap_or_default();
             let count = ring.len().min(rest.len());
             let (now, later) = rest.split_at(count);
-            for (old, new) in ring.chunks_mut(count.max(1)).zip([now]) {
-                old.copy_from_slice(new);
+            if let Some(oldest) = ring.get_mut(..count) {
+                oldest.copy_from_slice(now);
             }
             self.oldest = self.oldest.saturating_add(count);
             if self.oldest >= self.bytes.len() {

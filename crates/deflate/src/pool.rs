@@ -45,7 +45,9 @@ struct Shard {
 impl Pool {
     /// Keeps at most `size` of each kind.
     pub(crate) fn new(size: usize) -> Self {
-        let shards = size.min(MAX_SHARDS);
+        // As many as can share the size evenly; none for 0.
+        let divides = |shards: &usize| size.checked_rem(*shards) == Some(0);
+        let shards = (1..=size.min(MAX_SHARDS)).rev().find(divides).unwrap_or(0);
         Self {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             kept: size.checked_div(shards).unwrap_or(0),
