@@ -172,13 +172,16 @@ impl Lab {
         }
     }
 
-    /// `bowline serve` on a port of the system's choice, which takes messages of up to `limit` bytes; `who` talks with
-    /// it.
-    fn serve(&self, who: &str, limit: usize) -> Result<Server> {
+    /// `bowline serve` with `options` on a port of the system's choice, which takes messages of up to `limit` bytes;
+    /// `who` talks with it.
+    fn serve(&self, who: &str, limit: usize, options: &[&str]) -> Result<Server> {
         let mut serve = Command::new(&self.bowline);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--max-message"]);
-        let log = self.target.join(format!("serve-for-{who}.log"));
-        Server::start(serve.arg(limit.to_string()), &log)
+        serve.arg(limit.to_string()).args(options);
+        Server::start(
+            &mut serve,
+            &self.target.join(format!("serve-for-{who}.log")),
+        )
     }
 
     /// The script `name` of `language`, which finds its libraries.

@@ -7,7 +7,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 
-import { library } from "./exchange.mjs";
+import { assertNegotiated, library } from "./exchange.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,7 +23,7 @@ const { values, positionals } = parseArgs({
     // Don't pass it: there are proxies that end both ways once one has ended, and so lose a Close that comes while the
     // page still sends.
     proxied: { type: "boolean", default: false },
-    // The extensions that the server is to agree to.
+    // Words that the agreed extensions hold; Chromium always offers permessage-deflate.
     negotiated: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
     messages: { type: "string", default: "100" },
@@ -62,8 +62,9 @@ async function run() {
   const other = await Tab.open({});
   for (const kind of ["text", "binary"]) {
     const settings = { kind, limit, seed: Number(values.seed), count: Number(values.messages), longest: Number(values.longest) };
-    const outcome = await other.page.evaluate(exchange, settings);
-    assert.deepEqual(outcome, { differing: [], extensions: values.negotiated, code: 1000, clean: true }, kind);
+    const { extensions, ...outcome } = await other.page.evaluate(exchange, settings);
+    assert.deepEqual(outcome, { differing: [], code: 1000, clean: true }, kind);
+    assertNegotiated(extensions, values.negotiated);
   }
   console.log(`${values.messages} seeded messages and ${limit} bytes, as text and as binary`);
   await closings(other.page);
@@ -126,7 +127,7 @@ class Tab {
       const item = items.at(-1);
       const part = (name) => item?.querySelector(name)?.textContent;
       return [item?.className === "mine", part(".who"), part(".said"), part(".seen")];
-    });
+    }).then(([mine, who, said, seen]) => [mine, who, said, seen && uncompressed(seen)]);
   }
 
   /// Nothing sticks out of the window, and what is needed to write is inside.
@@ -147,6 +148,11 @@ class Tab {
   }
 }
 
+/// What the server saw, but for what depends on compression if there is some.
+function uncompressed(seen) {
+  return values.negotiated ? seen.replace(/ · [0-9]+ frames? · [0-9]+ bytes? of payload/, "").replace(/0x40$/, "0x0") : seen;
+}
+
 async function chat(one, two) {
   const said = [
     [one, two, 1, "Hello from the desktop", { enter: true }],
@@ -159,7 +165,7 @@ async function chat(one, two) {
   for (const [speaker, listener, guest, text, how] of said) {
     await speaker.say(text, how);
     const bytes = Buffer.byteLength(text);
-    const seen = `server saw: opcode 0x1 text · 1 frame · ${bytes} bytes of payload · masked · rsv 0x0`;
+    const seen = uncompressed(`server saw: opcode 0x1 text · 1 frame · ${bytes} bytes of payload · masked · rsv 0x0`);
     await until([true, `you, guest ${guest}`, text, seen], () => speaker.last());
     await until([false, `guest ${guest}`, text, seen], () => listener.last());
   }
@@ -172,7 +178,9 @@ async function chat(one, two) {
 async function echo(tab) {
   await tab.page.locator("#place").selectOption("echo");
   await tab.state("open", "open: /echo");
-  const seen = (kind, bytes) => `server saw: ${kind} · 1 frame · ${bytes} of payload · masked · rsv 0x0`;
+  const seen = (kind, bytes) => {
+    return uncompressed(`server saw: ${kind} · 1 frame · ${bytes} of payload · masked · rsv 0x0`);
+  };
   const text = seen("opcode 0x1 text", "6 bytes");
   await tab.say("Größ");
   await until([true, "echo", "Größ", text], () => tab.last());
@@ -192,6 +200,12 @@ async function echo(tab) {
     await tab.say(long, { binary });
     const said = `${start}… (${2 ** 20} bytes)`;
     await until(["true", "echo", said, seen(kind, `${2 ** 20} bytes`)], last);
+  }
+
+  if (values.negotiated) {
+    // The highest reserved bit says that it was compressed, and a MiB of the same byte shrinks to little.
+    const seen = await tab.page.locator("#log .seen").last().textContent();
+    assert.match(seen, / [0-9]{1,4} bytes of payload · masked · rsv 0x40$/);
   }
 
   if (values.proxied) return;

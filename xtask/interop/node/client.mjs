@@ -5,7 +5,7 @@ import diagnostics from "node:diagnostics_channel";
 import { once } from "node:events";
 import { parseArgs } from "node:util";
 
-import { deflate, library, samples, seeded } from "./exchange.mjs";
+import { assertNegotiated, deflate, library, samples, seeded } from "./exchange.mjs";
 
 /// Messages that have come and nobody has asked for yet, and the end after them.
 class Arrivals {
@@ -80,7 +80,7 @@ const { values, positionals } = parseArgs({
   options: {
     // Offer it, with these parameters.
     deflate: { type: "string" },
-    // The extensions that the server is to agree to.
+    // Words that the agreed extensions hold.
     negotiated: { type: "string", default: "" },
     seed: { type: "string", default: "1" },
     messages: { type: "string", default: "200" },
@@ -105,7 +105,7 @@ async function exchange(peer, messages) {
 
 const { seed, messages, longest } = values;
 const peer = await open();
-assert.equal(peer.extensions, values.negotiated);
+assertNegotiated(peer.extensions, values.negotiated);
 await exchange(peer, [...samples, ...seeded(Number(seed), Number(messages), Number(longest))]);
 if (peer.sendFragments) {
   peer.sendFragments(["one ", "message ", "in fragments"]);

@@ -1,5 +1,6 @@
 // What the node peers share: libraries, the messages they exchange, and the parameters of permessage-deflate.
 
+import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 
 /// The packages that NODE_PATH leads to, which `import` doesn't look at.
@@ -47,4 +48,11 @@ export function deflate(parameters) {
     return [camel, value ? Number(value) : true];
   });
   return Object.fromEntries(pairs);
+}
+
+/// Fails unless the extensions that were negotiated hold the words that are wanted, or there are neither.
+export function assertNegotiated(negotiated, wanted) {
+  const words = wanted.split(" ").filter(Boolean);
+  const right = Boolean(negotiated) === words.length > 0 && words.every((word) => negotiated.includes(word));
+  assert.ok(right, `negotiated: ${negotiated}`);
 }

@@ -11,11 +11,16 @@ use super::{LONG, Lab, Language, fetch};
 /// The names that Chromium goes by.
 pub(super) const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
 
+/// What Chromium and we agree on.
+pub(super) const DEFLATE: &str =
+    "permessage-deflate server_no_context_takeover client_no_context_takeover";
+
 /// All of it, without anything in between.
 pub(super) fn check(step: &mut Step, lab: &Lab) -> Result<String> {
-    let server = lab.serve("chromium", LONG)?;
-    let address = server.address;
-    browse(step, lab, "direct", &server, address)
+    let plain = lab.serve("chromium-plain", LONG, &["--no-deflate"])?;
+    browse(step, lab, "plain", &plain, plain.address, "")?;
+    let server = lab.serve("chromium", LONG, &[])?;
+    browse(step, lab, "direct", &server, server.address, DEFLATE)
 }
 
 /// Uses the page of `server` at `address`, which may be that of a proxy on the `way`, then ends the server. Says which browser it was.
@@ -25,6 +30,7 @@ pub(super) fn browse(
     way: &str,
     server: &Server,
     address: SocketAddr,
+    negotiated: &str,
 ) -> Result<String> {
     let chromium = fetch::program(lab, CHROMIUM)?;
     let mut script = lab.script(Language::Node, "chromium");
@@ -34,6 +40,7 @@ pub(super) fn browse(
         .arg(chromium.get_program())
         .arg("--shots")
         .arg(lab.target.join("screenshots").join(way))
+        .arg(format!("--negotiated={negotiated}"))
         .arg(format!("--server={}", server.id()))
         .arg(format!("--limit={LONG}"));
     if address != server.address {

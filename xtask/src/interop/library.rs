@@ -13,37 +13,77 @@ use super::{LONG, Lab, Language};
 /// so that no reset of TCP overtakes it, as long as it fits into `max_drain`.
 const LIMIT: usize = 64 * 1024;
 
-/// What both ends say of extensions, and the messages they exchange.
+/// What both ends know of compression, and the messages they exchange.
 pub(super) struct Exchange {
     name: &'static str,
     /// The parameters of permessage-deflate, as `a=10 b`, with which the peer offers or accepts it.
     deflate: Option<&'static str>,
-    /// What is agreed on.
+    /// Options of `bowline serve` and `bowline connect`.
+    ours: &'static [&'static str],
+    /// Words that the agreed extensions hold; if there are none, nothing is agreed on.
     negotiated: &'static str,
+    /// Libraries that can't be told so.
+    except: &'static [&'static str],
     seed: u64,
     messages: usize,
     /// The longest of the messages that the seed makes.
     longest: usize,
 }
 
-pub(super) const EXCHANGES: &[Exchange] = &[
+/// As most peers do it.
+pub(super) const COMPRESSED: Exchange = Exchange {
+    name: "compressed",
+    deflate: Some(""),
+    ours: &[],
+    negotiated: "permessage-deflate",
+    except: &[],
+    seed: 1,
+    messages: 200,
+    longest: 64 * 1024,
+};
+
+const EXCHANGES: &[Exchange] = &[
+    COMPRESSED,
     Exchange {
-        name: "plain",
+        name: "small windows",
+        deflate: Some("server_max_window_bits=9 client_max_window_bits=9"),
+        negotiated: "permessage-deflate server_max_window_bits=9 client_max_window_bits=9",
+        except: &["aiohttp", "undici"],
+        seed: 2,
+        ..COMPRESSED
+    },
+    Exchange {
+        name: "nothing taken over",
+        deflate: Some("server_no_context_takeover client_no_context_takeover"),
+        negotiated: "permessage-deflate server_no_context_takeover client_no_context_takeover",
+        except: &["aiohttp", "undici"],
+        seed: 3,
+        ..COMPRESSED
+    },
+    Exchange {
+        name: "plain for us",
+        ours: &["--no-deflate"],
+        negotiated: "",
+        seed: 4,
+        ..COMPRESSED
+    },
+    Exchange {
+        name: "plain for them",
         deflate: None,
         negotiated: "",
-        seed: 1,
-        messages: 200,
-        longest: 64 * 1024,
-    },
-    Exchange {
-        name: "knows deflate",
-        deflate: Some(""),
-        negotiated: "",
-        seed: 2,
-        messages: 100,
-        longest: 16 * 1024,
+        // It always offers.
+        except: &["undici"],
+        seed: 5,
+        ..COMPRESSED
     },
 ];
+
+/// The exchanges that can be had with a library.
+fn exchanges(library: &str) -> impl Iterator<Item = &'static Exchange> {
+    EXCHANGES
+        .iter()
+        .filter(move |exchange| !exchange.except.contains(&library))
+}
 
 /// Their client converses with `bowline serve` and judges for itself.
 pub(super) fn client(
@@ -52,21 +92,15 @@ pub(super) fn client(
     language: Language,
     library: &str,
 ) -> Result<String> {
-    let server = lab.serve(library, LONG)?;
-    let limited = lab.serve(&format!("{library}-limited"), LIMIT)?;
-    for exchange in EXCHANGES {
-        converse(
-            lab,
-            language,
-            library,
-            exchange,
-            server.address,
-            Some(limited.address),
-        )
-        .map_err(|error| format!("client, {}: {error}", exchange.name))?;
+    for exchange in exchanges(library) {
+        let server = lab.serve(library, LONG, exchange.ours)?;
+        let limited = lab.serve(&format!("{library}-limited"), LIMIT, exchange.ours)?;
+        let (address, limited) = (server.address, Some(limited.address));
+        converse(lab, language, library, exchange, address, limited)
+            .map_err(|error| format!("client, {}: {error}", exchange.name))?;
         step.say(&format!("{library} client, {}: ok", exchange.name))?;
     }
-    Ok(format!("{} clients", EXCHANGES.len()))
+    Ok(format!("client {} times", exchanges(library).count()))
 }
 
 /// Their client's conversation with the server at `address`, and with one that takes up to [`LIMIT`] bytes.
@@ -109,14 +143,14 @@ pub(super) fn server(
     language: Language,
     library: &str,
 ) -> Result<String> {
-    for exchange in EXCHANGES {
+    for exchange in exchanges(library) {
         let mut server = start(lab, language, library, exchange)?;
         let address = server.address;
         connect(lab, &mut server, address, exchange)
             .map_err(|error| format!("server, {}: {error}", exchange.name))?;
         step.say(&format!("{library} server, {}: ok", exchange.name))?;
     }
-    Ok(format!("{} servers", EXCHANGES.len()))
+    Ok(format!("server {} times", exchanges(library).count()))
 }
 
 /// Starts their server.
@@ -143,40 +177,41 @@ pub(super) fn connect(
     exchange: &Exchange,
 ) -> Result<()> {
     echo(lab, address, exchange)?;
-    let said = run(lab, address, "/ping", &["--one"], b"", 0)?.well()?;
+    let said = run(lab, exchange, address, "/ping", "--one", b"", 0)?.well()?;
     same("after its ping", b"the pong came\n", &said)?;
     // `--one` waits for a message, so that the end of our input doesn't compete with their Close.
     for (path, close) in [
         ("/close/1000/done", "1000 (done)"),
         ("/close/4999/x", "4999 (x)"),
     ] {
-        let said = run(lab, address, path, &["--one"], b"", 0)?;
+        let said = run(lab, exchange, address, path, "--one", b"", 0)?;
         let words = format!("no message came; closed by the peer: {close}");
         if said.status.code() != Some(1) || !said.stderr.contains(&words) {
             return Err(format!("{path}: {}, {:?}", said.status, said.stderr).into());
         }
     }
-    let mut expected: Vec<_> = ["1000", "1000", "1000", "1000", "4999"]
-        .iter()
-        .flat_map(|code| {
-            [
-                format!("opened {}", exchange.negotiated),
-                format!("closed {code}"),
-            ]
-        })
-        .collect();
-    // A connection's last line may come after the first one of the next.
-    expected.sort();
-    // The first line is its address, and the last one may not be whole yet.
-    let lines = server.wait_for("end of five connections", |output| {
+    let expected = ["1000", "1000", "1000", "1000", "4999"];
+    let (extensions, codes) = server.wait_for("five close codes", |output| {
+        // The last line may not be whole yet.
         let (lines, _) = output.rsplit_once('\n')?;
-        let mut lines: Vec<_> = lines.lines().skip(1).map(str::to_owned).collect();
-        lines.sort();
-        (lines.len() >= expected.len()).then_some(lines)
+        let said = |what: &str| -> Vec<String> {
+            let found = lines.lines().filter_map(|line| line.strip_prefix(what));
+            found.map(|rest| rest.trim().to_owned()).collect()
+        };
+        let codes = said("closed ");
+        (codes.len() == expected.len()).then(|| (said("opened"), codes))
     })?;
-    match lines == expected {
+    if codes != expected {
+        return Err(format!("it saw the close codes {codes:?}, not {expected:?}").into());
+    }
+    let right = |extensions: &String| {
+        let mut words = exchange.negotiated.split(' ');
+        extensions.is_empty() == exchange.negotiated.is_empty()
+            && words.all(|word| extensions.contains(word))
+    };
+    match extensions.len() == expected.len() && extensions.iter().all(right) {
         true => Ok(()),
-        false => Err(format!("it said {lines:?}, not {expected:?}").into()),
+        false => Err(format!("the extensions of its connections: {extensions:?}").into()),
     }
 }
 
@@ -190,7 +225,7 @@ pub(super) fn echo(lab: &Lab, address: SocketAddr, exchange: &Exchange) -> Resul
         let rest = size - text.len();
         (text + &"x".repeat(rest)).into_bytes()
     });
-    let echo = run(lab, address, "/echo", &["--text"], &text, text.len())?;
+    let echo = run(lab, exchange, address, "/echo", "--text", &text, text.len())?;
     same("text", &text, &echo.well()?)?;
 
     let binary = lines(exchange, |chance, size| {
@@ -200,21 +235,30 @@ pub(super) fn echo(lab: &Lab, address: SocketAddr, exchange: &Exchange) -> Resul
     // Binary messages are printed without the ends of lines.
     let mut bytes = binary.clone();
     bytes.retain(|byte| *byte != b'\n');
-    let echo = run(lab, address, "/echo", &["--binary"], &binary, bytes.len())?;
+    let echo = run(
+        lab,
+        exchange,
+        address,
+        "/echo",
+        "--binary",
+        &binary,
+        bytes.len(),
+    )?;
     same("binary", &bytes, &echo.well()?)
 }
 
 /// `bowline connect`, whose input ends once it has printed `expected` bytes.
 fn run(
     lab: &Lab,
+    exchange: &Exchange,
     address: SocketAddr,
     path: &str,
-    options: &[&str],
+    mode: &str,
     input: &[u8],
     expected: usize,
 ) -> Result<peers::Said> {
     let mut connect = Command::new(&lab.bowline);
-    connect.arg("connect").args(options);
+    connect.args(["connect", mode]).args(exchange.ours);
     connect.arg(format!("ws://{address}{path}"));
     peers::converse_until(&mut connect, input, expected)
 }

@@ -9,7 +9,7 @@ use crate::Result;
 use crate::peers::{self, Server};
 use crate::steps::Step;
 
-use super::library::{self, EXCHANGES};
+use super::library::{self, COMPRESSED};
 use super::{LONG, Lab, Language, browser, fetch};
 
 /// A program that passes on what comes to the server that its configuration names.
@@ -47,7 +47,7 @@ pub(crate) const CADDY: Proxy = Proxy {
 
 /// Our client, theirs, a browser and raw requests through the proxy to `bowline serve`.
 pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String> {
-    let serve = lab.serve(proxy.program, LONG)?;
+    let serve = lab.serve(proxy.program, LONG, &[])?;
     let running = start(lab, proxy, serve.address)?;
     let address = running.address;
 
@@ -59,14 +59,14 @@ pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String>
     }
     step.say(&format!("Host and Origin through {}: ok", proxy.program))?;
 
-    let exchange = &EXCHANGES[0];
+    let exchange = &COMPRESSED;
     library::echo(lab, address, exchange)?;
     step.say(&format!("bowline connect through {}: ok", proxy.program))?;
     // Who passes the limit is closed while it still sends. Some proxies end both ways once one has ended, and so lose
     // that Close now and then; only without a proxy is it tried.
     library::converse(lab, Language::Python, "websockets", exchange, address, None)?;
     step.say(&format!("websockets through {}: ok", proxy.program))?;
-    browser::browse(step, lab, proxy.program, &serve, address)?;
+    browser::browse(step, lab, proxy.program, &serve, address, browser::DEFLATE)?;
     step.say(&format!("chromium through {}: ok", proxy.program))?;
     drop(running);
 
