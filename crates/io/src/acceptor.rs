@@ -41,19 +41,26 @@ use crate::{Error, Runtime, Timer, Transport, WebSocket, corked};
 /// }
 /// ```
 pub struct Acceptor<R> {
+    settings: Arc<Settings>,
+    runtime: PhantomData<fn() -> R>,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
     server: Arc<ServerConfig>,
     config: Config,
     timeout: Duration,
-    runtime: PhantomData<fn() -> R>,
 }
 
 impl<R> Acceptor<R> {
     /// An acceptor with the defaults.
     pub fn new() -> Self {
         Self {
-            server: Arc::new(ServerConfig::default()),
-            config: Config::new(Role::Server),
-            timeout: Duration::from_secs(10),
+            settings: Arc::new(Settings {
+                server: Arc::new(ServerConfig::default()),
+                config: Config::new(Role::Server),
+                timeout: Duration::from_secs(10),
+            }),
             runtime: PhantomData,
         }
     }
@@ -64,21 +71,21 @@ impl<R> Acceptor<R> {
     /// # Errors
     ///
     /// [`Error::Invalid`] if a name isn't a token or is there twice.
-    pub fn subprotocols<I>(mut self, names: I) -> Result<Self, Error>
+    pub fn subprotocols<I>(self, names: I) -> Result<Self, Error>
     where
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let server = Arc::unwrap_or_clone(self.server).subprotocols(names);
-        self.server = Arc::new(server.map_err(Error::invalid)?);
-        Ok(self)
+        self.with_server(|server| server.subprotocols(names).map_err(Error::invalid))
     }
 
     /// Sets whose pages may connect. Default: [`OriginPolicy::SameOrigin`].
     #[must_use]
-    pub fn origin(mut self, policy: OriginPolicy) -> Self {
-        self.server = Arc::new(Arc::unwrap_or_clone(self.server).origin(policy));
-        self
+    pub fn origin(self, policy: OriginPolicy) -> Self {
+        self.with(|settings| {
+            let server = ServerConfig::clone(&settings.server);
+            settings.server = Arc::new(server.origin(policy));
+        })
     }
 
     /// Adds a header to every 101.
@@ -86,58 +93,70 @@ impl<R> Acceptor<R> {
     /// # Errors
     ///
     /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
-    pub fn header<N, V>(mut self, name: N, value: V) -> Result<Self, Error>
+    pub fn header<N, V>(self, name: N, value: V) -> Result<Self, Error>
     where
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let server = Arc::unwrap_or_clone(self.server).header(name, value);
-        self.server = Arc::new(server.map_err(Error::invalid)?);
-        Ok(self)
+        self.with_server(|server| server.header(name, value).map_err(Error::invalid))
     }
 
     /// Sets the extension that is accepted when a client offers it. Default: none.
     #[must_use]
-    pub fn extension(mut self, extension: impl Negotiate + 'static) -> Self {
-        self.server = Arc::new(Arc::unwrap_or_clone(self.server).extension(Arc::new(extension)));
-        self
+    pub fn extension(self, extension: impl Negotiate + 'static) -> Self {
+        self.with(|settings| {
+            let server = ServerConfig::clone(&settings.server);
+            settings.server = Arc::new(server.extension(Arc::new(extension)));
+        })
     }
 
     /// Sets how much of a request is read. Default: [`HeadLimits::default`].
     #[must_use]
-    pub fn head_limits(mut self, limits: HeadLimits) -> Self {
-        self.server = Arc::new(Arc::unwrap_or_clone(self.server).limits(limits));
-        self
+    pub fn head_limits(self, limits: HeadLimits) -> Self {
+        self.with(|settings| {
+            let server = ServerConfig::clone(&settings.server);
+            settings.server = Arc::new(server.limits(limits));
+        })
     }
 
     /// Sets how long the opening handshake may take, from the stream to our answer on the wire. Default: 10 s.
     #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
+    pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        self.with(|settings| settings.timeout = timeout)
     }
 
     /// Sets the longest message taken, in bytes. Default: 16 MiB. See [`Config::max_message`].
     #[must_use]
-    pub fn max_message(mut self, bytes: u64) -> Self {
-        self.config = self.config.max_message(bytes);
-        self
+    pub fn max_message(self, bytes: u64) -> Self {
+        self.with(|settings| settings.config = settings.config.clone().max_message(bytes))
     }
 
     /// Sets when silent peers are asked and given up; `None` never. Default: 20 s and 20 s. See
     /// [`Config::keepalive`].
     #[must_use]
-    pub fn keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
-        self.config = self.config.keepalive(keepalive);
-        self
+    pub fn keepalive(self, keepalive: Option<Keepalive>) -> Self {
+        self.with(|settings| settings.config = settings.config.clone().keepalive(keepalive))
     }
 
     /// Sets all limits and deadlines of open connections, those included that were set one by one before. Begin with
     /// [`Config::new`] for a server.
     #[must_use]
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+    pub fn config(self, config: Config) -> Self {
+        self.with(|settings| settings.config = config)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
         self
+    }
+
+    fn with_server(
+        mut self,
+        change: impl FnOnce(ServerConfig) -> Result<ServerConfig, Error>,
+    ) -> Result<Self, Error> {
+        let settings = Arc::make_mut(&mut self.settings);
+        settings.server = Arc::new(change(ServerConfig::clone(&settings.server))?);
+        Ok(self)
     }
 }
 
@@ -168,9 +187,9 @@ impl<R> Acceptor<R> {
     ///
     /// As [`accept`](Self::accept).
     pub async fn open_on<T: Transport>(&self, transport: T) -> Result<Opening<T>, Error> {
-        let deadline = T::Timer::now() + self.timeout.min(FAR);
+        let deadline = T::Timer::now() + self.settings.timeout.min(FAR);
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ServerHandshake::new(Arc::clone(&self.server));
+        let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
         let reading = dialogue.read(|read| match read {
             [] => Some(None),
             read => handshake.handle(read).map(Some),
@@ -178,9 +197,9 @@ impl<R> Acceptor<R> {
         let head = until::<T::Timer, _>(deadline, reading).await;
         let stage = Stage {
             dialogue,
-            config: self.config.clone(),
+            config: self.settings.config.clone(),
             deadline,
-            timeout: self.timeout,
+            timeout: self.settings.timeout,
         };
         match head {
             Some(Ok(Some(ServerHead::Upgrade(upgrade)))) => {
@@ -527,9 +546,7 @@ impl<T: Transport> fmt::Debug for Stage<T> {
 impl<R> Clone for Acceptor<R> {
     fn clone(&self) -> Self {
         Self {
-            server: Arc::clone(&self.server),
-            config: self.config.clone(),
-            timeout: self.timeout,
+            settings: Arc::clone(&self.settings),
             runtime: PhantomData,
         }
     }
@@ -543,10 +560,6 @@ impl<R> Default for Acceptor<R> {
 
 impl<R> fmt::Debug for Acceptor<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Acceptor")
-            .field("server", &self.server)
-            .field("config", &self.config)
-            .field("timeout", &self.timeout)
-            .finish()
+        f.debug_tuple("Acceptor").field(&self.settings).finish()
     }
 }
