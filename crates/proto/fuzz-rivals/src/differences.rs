@@ -166,6 +166,19 @@ pub static DIFFERENCES: &[Difference] = &[
     row("wsproto", Some(Rule::MessageTooBig), Permits, &LIMITS),
     row("wsproto", Some(Rule::CloseReason), Code(1002), &REGISTERED),
     row("wsproto", None, Refuses(1002), &REGISTERED),
+    row(
+        "tungstenite",
+        Some(Rule::TooManyFragments),
+        Permits,
+        &LIMITS,
+    ),
+    row(
+        "fastwebsockets",
+        Some(Rule::TooManyFragments),
+        Permits,
+        &LIMITS,
+    ),
+    row("wsproto", Some(Rule::TooManyFragments), Permits, &LIMITS),
 ];
 
 const fn row(
@@ -203,7 +216,7 @@ const CONTROL: Decided = (
     "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented.",
 );
 
-/// fastwebsockets limits the frame, wsproto nothing.
+/// fastwebsockets limits the frame, wsproto nothing, and only we count empty fragments.
 const LIMITS: Decided = (
     "10.4 WS-10.4-01",
     "Implementations that have implementation- and/or platform-specific limitations regarding the frame \

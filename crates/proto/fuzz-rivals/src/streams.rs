@@ -13,6 +13,17 @@ pub fn stream(role: Role, seed: u64) -> Vec<u8> {
         let payload = payload(&mut random, first);
         frame(&mut random, role, first, &payload, &mut wire);
     }
+    if random.below(64) == 0 {
+        // Fragments of nothing, more than we take.
+        for _ in 0..130 {
+            wire.push(if open { 0 } else { 2 });
+            open = true;
+            match role {
+                Role::Server => wire.extend_from_slice(&[0x80, 0, 0, 0, 0]),
+                Role::Client => wire.push(0),
+            }
+        }
+    }
     if random.below(3) == 0 {
         let at = random.below(wire.len());
         wire[at] ^= 1 << random.below(8);
@@ -26,7 +37,7 @@ fn first_byte(random: &mut Random, open: &mut bool) -> u8 {
     match random.below(24) {
         0 => random.below(256) as u8,
         1 => 0x88,
-        2 => (1 + random.below(2) as u8) | if fin { 0x80 } else { 0 },
+        2 => random.below(3) as u8 | if fin { 0x80 } else { 0 },
         3..=5 => 0x89 + random.below(2) as u8,
         _ => {
             let opcode = if *open { 0 } else { 1 + random.below(2) as u8 };
@@ -48,12 +59,15 @@ fn payload(random: &mut Random, first: u8) -> Vec<u8> {
         Vec::new()
     };
     payload.extend_from_slice(TEXTS[random.below(TEXTS.len())].as_bytes());
+    if first & 0x0F == 8 && random.below(8) == 0 {
+        payload.push(0xFF);
+    }
     match random.below(16) {
         // In the middle of a code point, or without its beginning.
         0 => payload.truncate(payload.len().saturating_sub(1)),
         1 => payload.push(0x80 | random.below(128) as u8),
         2 => payload.resize(120 + random.below(12), b'x'),
-        3 => payload.resize(500 + random.below(24), b'x'),
+        3 => payload.resize(500 + random.below(48), b'x'),
         _ => {}
     }
     payload
