@@ -30,7 +30,7 @@ pub(crate) struct Encoder {
     takeover: bool,
     threshold: u64,
     release_after: Option<Duration>,
-    key: Box<str>,
+    key: Arc<str>,
     /// Between messages only with takeover.
     compressor: Option<Compressor>,
     /// The next message must not refer to earlier ones.
@@ -51,9 +51,9 @@ enum Step {
 
 /// The last bytes of a message that wait for room.
 struct Tail {
-    bytes: [u8; MARKER_ROOM],
-    from: usize,
-    to: usize,
+    bytes: [u8; TAIL],
+    from: u8,
+    to: u8,
 }
 
 impl Encoder {
@@ -62,21 +62,14 @@ impl Encoder {
             false => 128,
             true => 64,
         });
-        let Shape {
-            level,
-            memory_level,
-            window_bits,
-        } = shape;
-        // Takeover isn't part of it: shared messages are encoded without reference to others.
-        let key = format!("permessage-deflate {window_bits} {level} {memory_level} {threshold}");
         Self {
+            key: pool.key(shape, threshold),
             home: pool.home(),
             pool,
             shape,
             takeover,
             threshold,
             release_after: settings.release_after.filter(|_| takeover),
-            key: key.into(),
             compressor: None,
             forget: false,
             step: Step::Payload { begun: false },
@@ -125,8 +118,7 @@ impl Encoder {
         let kept = bytes
             .get(..made)
             .and_then(|made| made.strip_suffix(&MARKER));
-        let to = kept.ok_or_else(failure)?.len();
-        Ok(Tail { bytes, from: 0, to })
+        kept.and_then(Tail::of).ok_or_else(failure)
     }
 
     fn advance(
@@ -188,17 +180,32 @@ impl Tail {
     /// An empty stored block, without the four bytes that don't go on the wire.
     fn empty_block() -> Self {
         Self {
-            bytes: [0; MARKER_ROOM],
+            bytes: [0; TAIL],
             from: 0,
             to: 1,
         }
     }
 
+    /// These bytes, if they aren't more than there can be.
+    fn of(kept: &[u8]) -> Option<Self> {
+        let mut bytes = [0; TAIL];
+        bytes.get_mut(..kept.len())?.copy_from_slice(kept);
+        let to = u8::try_from(kept.len()).ok()?;
+        Some(Self { bytes, from: 0, to })
+    }
+
     fn write(&mut self, out: &mut BytesMut, room: usize) {
-        let waiting = self.bytes.get(self.from..self.to).unwrap_or_default();
-        let (now, _) = waiting.split_at(waiting.len().min(room));
-        out.extend_from_slice(now);
-        self.from = self.from.saturating_add(now.len());
+        let waiting = usize::from(self.from)..usize::from(self.to);
+        for byte in self
+            .bytes
+            .get(waiting)
+            .unwrap_or_default()
+            .iter()
+            .take(room)
+        {
+            out.extend_from_slice(&[*byte]);
+            self.from = self.from.saturating_add(1);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -273,6 +280,9 @@ const MARKER: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// Far more than a sync flush takes that has only its marker to write: 6 bytes.
 const MARKER_ROOM: usize = 64;
+
+/// More than is left of a marker without its last four bytes: at most 7 bits before it and 3 of its header, in 2 bytes.
+const TAIL: usize = 4;
 
 /// The most output that is made in one call, in bytes.
 const STEP: usize = 16 * 1024;

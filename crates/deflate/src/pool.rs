@@ -1,6 +1,6 @@
 use std::fmt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use zlib_rs::{DeflateConfig, Inflate};
 
@@ -34,6 +34,8 @@ pub(crate) struct Pool {
     /// How many of each kind a shard keeps.
     kept: usize,
     homes: AtomicUsize,
+    /// The names of the ways to compress that connections have agreed on: a few.
+    keys: Mutex<Vec<(Shape, u64, Arc<str>)>>,
 }
 
 #[derive(Default)]
@@ -52,12 +54,34 @@ impl Pool {
             shards: (0..shards).map(|_| Mutex::default()).collect(),
             kept: size.checked_div(shards).unwrap_or(0),
             homes: AtomicUsize::new(0),
+            keys: Mutex::default(),
         }
     }
 
     /// Chooses the shard that a connection asks first.
     pub(crate) fn home(&self) -> usize {
         self.homes.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The name of all that decides how a message is compressed. Takeover isn't part of it: shared messages are
+    /// compressed without reference to others.
+    pub(crate) fn key(&self, shape: Shape, threshold: u64) -> Arc<str> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = keys
+            .iter()
+            .find(|(its, least, _)| (*its, *least) == (shape, threshold));
+        if let Some((.., key)) = known {
+            return Arc::clone(key);
+        }
+        let Shape {
+            level,
+            memory_level,
+            window_bits,
+        } = shape;
+        let key = format!("permessage-deflate {window_bits} {level} {memory_level} {threshold}");
+        let key = Arc::<str>::from(key);
+        keys.push((shape, threshold, Arc::clone(&key)));
+        key
     }
 
     /// A compressor without history.

@@ -1,3 +1,5 @@
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use crate::{CloseFrame, FrameHeader, MaskKeys, MessageKind, OpCode, Role, Rsv, Transmit};
@@ -22,7 +24,8 @@ use crate::{CloseFrame, FrameHeader, MaskKeys, MessageKind, OpCode, Role, Rsv, T
 /// ```
 #[derive(Debug)]
 pub struct Encoder {
-    keys: Option<MaskKeys>,
+    /// In a box: most servers have many connections, and no keys.
+    keys: Option<Box<MaskKeys>>,
 }
 
 impl Encoder {
@@ -32,8 +35,10 @@ impl Encoder {
     }
 
     /// An encoder for a client: every frame is masked with a key of its own.
-    pub const fn client(keys: MaskKeys) -> Self {
-        Self { keys: Some(keys) }
+    pub fn client(keys: MaskKeys) -> Self {
+        Self {
+            keys: Some(Box::new(keys)),
+        }
     }
 
     /// Which end writes the frames.
@@ -127,7 +132,7 @@ impl Encoder {
             fin,
             rsv,
             opcode,
-            mask: self.keys.as_mut().map(MaskKeys::take),
+            mask: self.keys.as_deref_mut().map(MaskKeys::take),
             len,
         }
     }

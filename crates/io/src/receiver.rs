@@ -36,7 +36,7 @@ pub struct Receiver<T: Transport> {
     block: Option<Block>,
     /// Why the connection fails, until the caller is told.
     error: Option<Error>,
-    over: Option<Ended>,
+    over: Option<Box<Ended>>,
     run: Run,
     /// What `recv_ref` lends.
     lent: Option<Message>,
@@ -204,8 +204,8 @@ impl<T: Transport> Receiver<T> {
     }
 
     /// How the connection ended; `None` while it is open.
-    pub const fn ended(&self) -> Option<&Ended> {
-        self.over.as_ref()
+    pub fn ended(&self) -> Option<&Ended> {
+        self.over.as_deref()
     }
 
     /// How the last message came over the wire.
@@ -227,10 +227,10 @@ impl<T: Transport> Receiver<T> {
         let reader = self.reader.take()?;
         let (writer, outbound, unflushed) = self.shared.lock().take()?;
         // What is left has nothing to offer the transport.
-        self.over = Some(
-            self.deadlines
-                .ended(&self.inbound, OutboundStatus::default()),
-        );
+        let ended = self
+            .deadlines
+            .ended(&self.inbound, OutboundStatus::default());
+        self.over = Some(Box::new(ended));
         let spent = Config::new(Role::Server);
         Some(Parts {
             reader,

@@ -312,7 +312,7 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// How the connection ended; `None` while it is open.
-    pub const fn ended(&self) -> Option<&Ended> {
+    pub fn ended(&self) -> Option<&Ended> {
         self.receiver.ended()
     }
 

@@ -309,7 +309,7 @@ impl<T: Transport> Receiver<T> {
         self.give_back();
         // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
         let orderly = self.inbound.is_peer_closed();
-        self.over = Some(ended);
+        self.over = Some(Box::new(ended));
         match self.error.take() {
             Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
                 Ok(None)
