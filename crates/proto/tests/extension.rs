@@ -215,6 +215,8 @@ fn chunks_are_of_limited_size_however_much_a_message_expands() {
             assert!(event.is_none());
             break;
         };
+        // A step that is not the last is used to the full.
+        assert!(chunk.payload.len() == 16 * 1024 || chunk.last);
         assert!(chunk.payload.len() <= 16 * 1024);
         assert_eq!(chunk.first, total == 0);
         total += chunk.payload.len();
