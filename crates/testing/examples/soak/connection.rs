@@ -176,8 +176,16 @@ impl Awaited {
         self.with(|prints| prints.push_back(print));
     }
 
-    fn pop(&self) -> Option<Print> {
-        self.with(VecDeque::pop_front)
+    fn next(&self) -> Option<Print> {
+        self.with(|prints| prints.front().copied())
+    }
+
+    fn pop(&self) {
+        self.with(VecDeque::pop_front);
+    }
+
+    fn holds(&self, print: Print) -> bool {
+        self.with(|prints| prints.contains(&print))
     }
 
     fn len(&self) -> u64 {
@@ -224,10 +232,14 @@ async fn listen(receiver: &mut Receiver, awaited: &Awaited, counts: &Counts) -> 
             Ok(Err(error)) => return End::Lost(format!("failed: {error}")),
             Err(_) => return End::Lost(format!("brought nothing for {PATIENCE:?}")),
         };
-        match awaited.pop() {
+        match awaited.next() {
             Some(sent) if sent == received => {
+                awaited.pop();
                 counts.messages.fetch_add(1, Relaxed);
                 counts.bytes.fetch_add(received.len() as u64, Relaxed);
+            }
+            Some(sent) if awaited.holds(received) => {
+                return End::Lost(format!("left out the echo of {sent:x?}"));
             }
             Some(sent) => {
                 return End::Altered(format!("sent {sent:x?}, received {received:x?}"));
