@@ -109,6 +109,8 @@ fn test(
     if let Some(shard) = shard {
         command.args(["--shard", shard]);
     }
+    // It says nothing of mutants that are caught.
+    step.patience(Duration::from_secs(3 * 60 * 60));
     let ended = step.watch(&mut command, |line| {
         line.starts_with("Found ") || line.starts_with("MISSED") || line.starts_with("TIMEOUT")
     });

@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead as _, BufReader, IsTerminal as _, PipeReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
@@ -31,6 +33,8 @@ pub(crate) struct Step {
     /// The last lines of a step that has shown none.
     tail: VecDeque<String>,
     shown: bool,
+    /// How long a command may say nothing.
+    patience: Duration,
 }
 
 impl Steps {
@@ -57,6 +61,7 @@ impl Steps {
             log: File::create(&path)?,
             tail: VecDeque::new(),
             shown: false,
+            patience: PATIENCE,
         };
         let started = Instant::now();
         let result = work(&mut step).map_err(|error| error.to_string());
@@ -124,6 +129,11 @@ impl Steps {
 }
 
 impl Step {
+    /// Lets commands say nothing for so long; without it, for 15 minutes.
+    pub(crate) fn patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Runs `command` to its end; its output goes to the log only.
     pub(crate) fn command(&mut self, command: &mut Command) -> Result<()> {
         self.watch(command, |_| false)
@@ -131,6 +141,8 @@ impl Step {
 
     /// Runs `command` to its end; each line of its output goes to the log, and to our output if
     /// `show` says so.
+    ///
+    /// A command that says nothing for too long hangs: it is killed, and the step fails.
     pub(crate) fn watch(
         &mut self,
         command: &mut Command,
@@ -149,17 +161,23 @@ impl Step {
             .map_err(|error| format!("`{line}`: {error}"))?;
         // The command holds the pipe's writing ends; reading ends only once they are gone.
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut reader = BufReader::new(reader);
-        let mut bytes = Vec::new();
-        while reader.read_until(b'\n', &mut bytes)? > 0 {
-            let line = String::from_utf8_lossy(&bytes);
-            let line = line.trim_end();
-            if show(line) {
-                self.say(line)?;
+        let lines = lines(reader);
+        loop {
+            let line = match lines.recv_timeout(self.patience) {
+                Ok(line) => line?,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    child.kill()?;
+                    child.wait()?;
+                    let silence = seconds(self.patience);
+                    return Err(format!("`{line}` said nothing for {silence}: killed").into());
+                }
+            };
+            if show(&line) {
+                self.say(&line)?;
             } else {
-                self.note(line)?;
+                self.note(&line)?;
             }
-            bytes.clear();
         }
         let status = child.wait()?;
         if status.success() {
@@ -183,6 +201,20 @@ impl Step {
         self.tail.push_back(line.to_owned());
         Ok(())
     }
+}
+
+/// The lines of a pipe, read on a thread of their own: whoever waits for the next one can give up.
+fn lines(pipe: PipeReader) -> Receiver<io::Result<String>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n') {
+            let line = line.map(|line| String::from_utf8_lossy(&line).trim_end().to_owned());
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
 }
 
 /// A command as a person would type it.
@@ -214,6 +246,9 @@ fn paint(colour: &str, text: &str) -> String {
 
 /// How many lines of a failed step's output are shown.
 const TAIL: usize = 60;
+
+/// How long a command may say nothing.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
 const BOLD: &str = "1";
 const GREEN: &str = "32";
@@ -251,6 +286,22 @@ mod tests {
             .unwrap();
         assert!(ran);
         assert_eq!(steps.finish().unwrap_err().to_string(), "failed: bad");
+        fs::remove_dir_all(target).unwrap();
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_killed() {
+        let target = scratch("hangs");
+        let mut steps = Steps::new(&target).unwrap();
+        steps
+            .run("hangs", |step| {
+                step.patience(Duration::from_millis(50));
+                step.command(&mut shell("exec sleep 1000"))?;
+                Ok(String::new())
+            })
+            .unwrap();
+        let done = steps.done.pop().unwrap().result.unwrap_err();
+        assert!(done.ends_with("said nothing for 0.1 s: killed"), "{done}");
         fs::remove_dir_all(target).unwrap();
     }
 
