@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
+use std::time::Duration;
 
 use crate::Result;
 use crate::args::Args;
