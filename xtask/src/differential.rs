@@ -33,7 +33,7 @@ pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     fetch(step, &package.join("wsproto/requirements.txt"), &python)?;
     let mut command = cargo(&package);
     command
-        .args(["test", "--no-default-features", "--target-dir"])
+        .args(["test", "--locked", "--no-default-features", "--target-dir"])
         .arg(workspace.target.join("rivals"))
         .args(["--", "--nocapture"])
         .env("BOWLINE_WSPROTO", &python);
