@@ -337,7 +337,9 @@ try {
   await Promise.race([run(), tooLong]);
 } catch (error) {
   for (const [number, tab] of browser.contexts().flatMap((context) => context.pages()).entries()) {
-    await tab.screenshot({ path: path.join(values.shots, `failed-${number}.png`) });
+    // A tab that hangs or is gone gives none; what went wrong before is what counts.
+    await tab.screenshot({ path: path.join(values.shots, `failed-${number}.png`) })
+      .catch((trouble) => console.error(`no screenshot of tab ${number}: ${trouble}`));
   }
   throw error;
 } finally {
