@@ -11,8 +11,8 @@ use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "
-Runs the fuzz targets of crates/*/fuzz and crates/proto/fuzz-rivals under AddressSanitizer, one after the other, and prints how many inputs were run
-and how the coverage grew. Needs a nightly Rust and `cargo install cargo-fuzz`.
+Runs the fuzz targets of crates/*/fuzz and crates/proto/fuzz-rivals under AddressSanitizer, one after the other, and
+prints how many inputs were run and how the coverage grew. Needs a nightly Rust and `cargo install cargo-fuzz`.
 
   TARGET         only this target, such as `header`
   --minutes N    how long each target runs; default 1

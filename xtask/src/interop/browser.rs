@@ -23,7 +23,8 @@ pub(super) fn check(step: &mut Step, lab: &Lab) -> Result<String> {
     browse(step, lab, "direct", &server, server.address, DEFLATE)
 }
 
-/// Uses the page of `server` at `address`, which may be that of a proxy on the `way`, then ends the server. Says which browser it was.
+/// Uses the page of `server` at `address`, which may be that of a proxy on the `way`, then ends the server. Says which
+/// browser it was.
 pub(super) fn browse(
     step: &mut Step,
     lab: &Lab,
