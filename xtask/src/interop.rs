@@ -28,10 +28,10 @@ Lets the program `bowline` talk with peers that others wrote:
 
   --peer NAME   only this one
 
-Needs python3 with pip, and node with npm. The libraries are fetched once, in the versions that
-xtask/interop/ pins. Programs that are missing are Debian's: Chromium is installed, which takes
-root, and proxies are only unpacked. Elsewhere, install them. What is fetched, and what remains of
-a run, such as screenshots and what the servers said, is in target/interop/.
+Needs python3 with pip, and node 20.18.1 or later with npm. The libraries are fetched once, in the versions that
+xtask/interop/ pins. Programs that are missing are Debian's: Chromium is installed, which takes root, and proxies are
+only unpacked. Elsewhere, install them. What is fetched, and what remains of a run, such as screenshots and what the
+servers said, is in target/interop/.
 ";
 
 /// What is talked with, and how.
