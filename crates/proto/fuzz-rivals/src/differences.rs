@@ -1,6 +1,7 @@
 //! The differences that are known.
 
-use crate::{Course, End};
+use crate::frames::Frame;
+use crate::{Course, End, MAX_MESSAGE};
 
 /// The rule that we say the peer broke.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,6 +23,17 @@ pub enum Rule {
     Utf8,
 }
 
+/// What we do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ours {
+    /// We see no rule broken, and go on.
+    Open,
+    /// We see no rule broken, and answer a Close with this code.
+    Closed(Option<u16>),
+    /// We say that this rule was broken.
+    Failed(Rule),
+}
+
 /// What the rival does instead of what we do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Theirs {
@@ -37,164 +49,322 @@ pub enum Theirs {
 #[derive(Debug)]
 pub struct Difference {
     pub rival: &'static str,
-    /// `None` if we see none broken.
-    pub rule: Option<Rule>,
+    pub ours: Ours,
     pub theirs: Theirs,
+    /// What the peer must have sent, else it is another difference.
+    pub sent: fn(&[Frame]) -> bool,
     /// Section and ID of the requirement in docs/compliance/rfc6455.md.
     pub requirement: &'static str,
     /// The sentence of the RFC that decides.
     pub sentence: &'static str,
 }
 
-/// The row that explains how the courses differ.
-pub(crate) fn find(rival: &str, ours: &Course, theirs: &Course) -> Option<&'static Difference> {
-    let (rule, what) = sort(ours, theirs)?;
-    let row = |what| {
+/// The row that explains how the courses differ, for the frames that the peer sent.
+pub(crate) fn find(
+    rival: &str,
+    sent: &[Frame],
+    ours: &Course,
+    theirs: &Course,
+) -> Option<&'static Difference> {
+    let (ours, theirs) = sort(ours, theirs)?;
+    let row = |theirs| {
         let mut rows = DIFFERENCES.iter();
-        rows.find(|row| row.rival == rival && row.rule == rule && row.theirs == what)
+        rows.find(|row| {
+            row.rival == rival && row.ours == ours && row.theirs == theirs && (row.sent)(sent)
+        })
     };
     // Who permits one thing may find another behind it.
-    row(what).or_else(|| rule.and_then(|_| row(Permits)))
+    row(theirs).or_else(|| matches!(ours, Failed(_)).then(|| row(Permits))?)
 }
 
 /// The sort of difference; `None` if there is no such sort, since different messages came.
-pub fn sort(ours: &Course, theirs: &Course) -> Option<(Option<Rule>, Theirs)> {
+pub fn sort(ours: &Course, theirs: &Course) -> Option<(Ours, Theirs)> {
+    let same = ours.messages == theirs.messages;
     match (ours.end, theirs.end) {
         // Up to the violation both have seen the same.
-        (End::Failed(rule, _), End::Failed(_, code)) if ours.messages == theirs.messages => {
-            Some((rule, Theirs::Code(code)))
+        (End::Failed(Some(rule), _), End::Failed(_, code)) if same => {
+            Some((Failed(rule), Code(code)))
         }
-        (End::Failed(rule, _), _) if theirs.messages.starts_with(&ours.messages) => {
-            Some((rule, Theirs::Permits))
+        (End::Failed(Some(rule), _), _) if theirs.messages.starts_with(&ours.messages) => {
+            Some((Failed(rule), Permits))
         }
-        (End::Open | End::Closed(_), End::Failed(_, code))
-            if ours.messages.starts_with(&theirs.messages) =>
-        {
-            Some((None, Theirs::Refuses(code)))
+        (End::Open, End::Failed(_, code)) if ours.messages.starts_with(&theirs.messages) => {
+            Some((Open, Refuses(code)))
         }
-        (End::Closed(_), End::Closed(Some(code))) if ours.messages == theirs.messages => {
-            Some((None, Theirs::Refuses(code)))
+        (End::Closed(answer), End::Failed(_, code) | End::Closed(Some(code))) if same => {
+            Some((Closed(answer), Refuses(code)))
         }
         _ => None,
     }
 }
 
+use Ours::{Closed, Failed, Open};
 use Theirs::{Code, Permits, Refuses};
 
 /// All of them. What isn't here is a finding.
 pub static DIFFERENCES: &[Difference] = &[
     row(
         "tungstenite",
-        Some(Rule::NonMinimalLength),
+        Failed(Rule::NonMinimalLength),
         Permits,
+        long_form,
         &SHORTEST,
     ),
     row(
         "tungstenite",
-        Some(Rule::ControlTooLong),
+        Failed(Rule::ControlTooLong),
         Permits,
+        long_form,
         &SHORTEST,
     ),
     row(
         "tungstenite",
-        Some(Rule::LengthOverflow),
+        Failed(Rule::ControlTooLong),
         Code(1009),
+        too_long,
+        &EITHER,
+    ),
+    row(
+        "tungstenite",
+        Failed(Rule::LengthOverflow),
+        Code(1009),
+        top_bit,
         &TOP_BIT,
     ),
     row(
         "tungstenite",
-        Some(Rule::ControlFragmented),
+        Failed(Rule::ControlFragmented),
         Code(1009),
-        &EITHER,
-    ),
-    row("tungstenite", Some(Rule::Masking), Code(1009), &EITHER),
-    row("tungstenite", Some(Rule::ReservedBits), Code(1009), &EITHER),
-    row(
-        "tungstenite",
-        Some(Rule::UnexpectedContinuation),
-        Code(1009),
+        too_long,
         &EITHER,
     ),
     row(
         "tungstenite",
-        Some(Rule::ExpectedContinuation),
+        Failed(Rule::Masking),
         Code(1009),
+        too_long,
         &EITHER,
     ),
-    row("tungstenite", Some(Rule::CloseCode), Code(1007), &EITHER),
-    row("tungstenite", None, Refuses(1002), &REGISTERED),
+    row(
+        "tungstenite",
+        Failed(Rule::ReservedBits),
+        Code(1009),
+        too_long,
+        &EITHER,
+    ),
+    row(
+        "tungstenite",
+        Failed(Rule::UnexpectedContinuation),
+        Code(1009),
+        too_long,
+        &EITHER,
+    ),
+    row(
+        "tungstenite",
+        Failed(Rule::ExpectedContinuation),
+        Code(1009),
+        too_long,
+        &EITHER,
+    ),
+    row(
+        "tungstenite",
+        Failed(Rule::CloseCode),
+        Code(1007),
+        close_not_utf8,
+        &EITHER,
+    ),
+    row(
+        "tungstenite",
+        Closed(Some(1014)),
+        Refuses(1002),
+        any,
+        &REGISTERED,
+    ),
     row(
         "fastwebsockets",
-        Some(Rule::NonMinimalLength),
+        Failed(Rule::NonMinimalLength),
         Permits,
+        long_form,
         &SHORTEST,
     ),
     row(
         "fastwebsockets",
-        Some(Rule::ControlTooLong),
+        Failed(Rule::ControlTooLong),
         Permits,
+        control_too_long,
         &CONTROL,
     ),
     row(
         "fastwebsockets",
-        Some(Rule::LengthOverflow),
+        Failed(Rule::LengthOverflow),
         Code(1009),
+        top_bit,
         &TOP_BIT,
     ),
-    row("fastwebsockets", Some(Rule::Masking), Permits, &MASKED),
     row(
         "fastwebsockets",
-        Some(Rule::ExpectedContinuation),
+        Failed(Rule::Masking),
         Permits,
+        any,
+        &MASKED,
+    ),
+    row(
+        "fastwebsockets",
+        Failed(Rule::ExpectedContinuation),
+        Permits,
+        fragmented,
         &INTERLEAVED,
     ),
     row(
         "fastwebsockets",
-        Some(Rule::MessageTooBig),
+        Failed(Rule::MessageTooBig),
         Permits,
+        too_much,
         &LIMITS,
     ),
-    row("fastwebsockets", Some(Rule::Utf8), Permits, &UTF8),
     row(
         "fastwebsockets",
-        Some(Rule::UnexpectedContinuation),
+        Failed(Rule::Utf8),
+        Permits,
+        fragmented_text,
+        &UTF8,
+    ),
+    row(
+        "fastwebsockets",
+        Failed(Rule::UnexpectedContinuation),
         Code(1009),
+        too_long,
         &EITHER,
     ),
-    row("fastwebsockets", Some(Rule::CloseCode), Code(1007), &EITHER),
-    row("fastwebsockets", None, Refuses(1002), &REGISTERED),
-    row("wsproto", Some(Rule::MessageTooBig), Permits, &LIMITS),
-    row("wsproto", Some(Rule::CloseReason), Code(1002), &REGISTERED),
-    row("wsproto", None, Refuses(1002), &REGISTERED),
+    row(
+        "fastwebsockets",
+        Failed(Rule::CloseCode),
+        Code(1007),
+        close_not_utf8,
+        &EITHER,
+    ),
+    row(
+        "fastwebsockets",
+        Closed(Some(1014)),
+        Refuses(1002),
+        any,
+        &REGISTERED,
+    ),
+    row(
+        "wsproto",
+        Failed(Rule::MessageTooBig),
+        Permits,
+        too_much,
+        &LIMITS,
+    ),
+    row(
+        "wsproto",
+        Failed(Rule::CloseReason),
+        Code(1002),
+        close_1014,
+        &REGISTERED,
+    ),
+    row(
+        "wsproto",
+        Closed(Some(1014)),
+        Refuses(1002),
+        any,
+        &REGISTERED,
+    ),
     row(
         "tungstenite",
-        Some(Rule::TooManyFragments),
+        Failed(Rule::TooManyFragments),
         Permits,
+        many_fragments,
         &LIMITS,
     ),
     row(
         "fastwebsockets",
-        Some(Rule::TooManyFragments),
+        Failed(Rule::TooManyFragments),
         Permits,
+        many_fragments,
         &LIMITS,
     ),
-    row("wsproto", Some(Rule::TooManyFragments), Permits, &LIMITS),
+    row(
+        "wsproto",
+        Failed(Rule::TooManyFragments),
+        Permits,
+        many_fragments,
+        &LIMITS,
+    ),
 ];
 
 const fn row(
     rival: &'static str,
-    rule: Option<Rule>,
+    ours: Ours,
     theirs: Theirs,
+    sent: fn(&[Frame]) -> bool,
     decided: &Decided,
 ) -> Difference {
     let (requirement, sentence) = *decided;
     Difference {
         rival,
-        rule,
+        ours,
         theirs,
+        sent,
         requirement,
         sentence,
     }
+}
+
+fn any(_: &[Frame]) -> bool {
+    true
+}
+
+fn long_form(sent: &[Frame]) -> bool {
+    sent.iter().any(|frame| frame.is_long_form)
+}
+
+fn top_bit(sent: &[Frame]) -> bool {
+    sent.iter().any(|frame| frame.len >> 63 == 1)
+}
+
+fn control_too_long(sent: &[Frame]) -> bool {
+    sent.iter()
+        .any(|frame| frame.is_control() && (frame.is_long_form || frame.len > 125))
+}
+
+/// A frame is longer than a message may be.
+fn too_long(sent: &[Frame]) -> bool {
+    sent.iter().any(|frame| frame.len > MAX_MESSAGE as u64)
+}
+
+/// Together they are longer than a message may be.
+fn too_much(sent: &[Frame]) -> bool {
+    let lens = sent.iter().map(|frame| frame.len);
+    lens.fold(0, u64::saturating_add) > MAX_MESSAGE as u64
+}
+
+/// More fragments without content than we take.
+fn many_fragments(sent: &[Frame]) -> bool {
+    let fragments = sent.iter().filter(|frame| !frame.is_control());
+    fragments.filter(|frame| frame.len == 0).count() > 128
+}
+
+fn fragmented(sent: &[Frame]) -> bool {
+    sent.iter().any(|frame| !frame.is_fin())
+}
+
+fn fragmented_text(sent: &[Frame]) -> bool {
+    sent.iter()
+        .any(|frame| frame.op_code() == 1 && !frame.is_fin())
+}
+
+fn close_1014(sent: &[Frame]) -> bool {
+    sent.iter()
+        .any(|frame| frame.op_code() == 8 && frame.payload.starts_with(&1014_u16.to_be_bytes()))
+}
+
+fn close_not_utf8(sent: &[Frame]) -> bool {
+    sent.iter().any(|frame| {
+        let reason = frame.payload.get(2..).unwrap_or_default();
+        frame.op_code() == 8 && str::from_utf8(reason).is_err()
+    })
 }
 
 /// Section, ID and sentence.
@@ -257,3 +427,56 @@ const REGISTERED: Decided = (
     "Status codes in the range 1000-2999 are reserved for definition by this protocol, its future \
      revisions, and extensions specified in a permanent and readily available public specification.",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RIVALS: [&str; 3] = ["tungstenite", "fastwebsockets", "wsproto"];
+
+    fn course(messages: usize, end: End) -> Course {
+        Course {
+            messages: vec![(true, b"Hello".to_vec()); messages],
+            end,
+        }
+    }
+
+    #[test]
+    fn what_only_we_take_is_not_explained() {
+        let refused = course(0, End::Failed(None, 1002));
+        for rival in RIVALS {
+            let delivered = course(1, End::Open);
+            assert!(find(rival, &[], &delivered, &refused).is_none(), "{rival}");
+            for code in [None, Some(1000), Some(1015), Some(2999)] {
+                let closed = course(0, End::Closed(code));
+                assert!(find(rival, &[], &closed, &refused).is_none(), "{rival}");
+            }
+        }
+    }
+
+    #[test]
+    fn code_1014_explains_nothing_before_it() {
+        let closed = course(1, End::Closed(Some(1014)));
+        for rival in RIVALS {
+            let at_close = course(1, End::Failed(None, 1002));
+            assert!(find(rival, &[], &closed, &at_close).is_some(), "{rival}");
+            let before = course(0, End::Failed(None, 1002));
+            assert!(find(rival, &[], &closed, &before).is_none(), "{rival}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_kept_is_not_explained() {
+        let permitted = course(1, End::Open);
+        let short = [Frame::read(b"\x01\x05Hello").unwrap().0];
+        for rival in RIVALS {
+            for rule in [Rule::MessageTooBig, Rule::TooManyFragments] {
+                let failed = course(0, End::Failed(Some(rule), 1009));
+                assert!(
+                    find(rival, &short, &failed, &permitted).is_none(),
+                    "{rival}"
+                );
+            }
+        }
+    }
+}

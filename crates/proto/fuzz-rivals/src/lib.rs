@@ -4,12 +4,14 @@
 mod bowline;
 mod differences;
 mod fastwebsockets;
+mod frames;
 mod streams;
 mod tungstenite;
 mod wsproto;
 
 pub use bowline_frame::Role;
-pub use differences::{DIFFERENCES, Difference, Rule, Theirs, sort};
+pub use differences::{DIFFERENCES, Difference, Ours, Rule, Theirs, sort};
+pub use frames::Frame;
 pub use streams::stream;
 pub use wsproto::Wsproto;
 
@@ -102,7 +104,7 @@ pub fn explain(
     if ours.messages == theirs.messages && ours.end.answer() == theirs.end.answer() {
         return Ok(None);
     }
-    let row = differences::find(rival.name(), &ours, &theirs);
+    let row = differences::find(rival.name(), &frames::frames(wire), &ours, &theirs);
     row.map(Some).ok_or((ours, theirs))
 }
 

@@ -77,7 +77,7 @@ fn survey(rival: &mut Rival) {
     );
     for (row, met) in DIFFERENCES.iter().zip(met) {
         if row.rival == name {
-            println!("{met:6} {name} {:?} {:?}", row.rule, row.theirs);
+            println!("{met:6} {name} {:?} {:?}", row.ours, row.theirs);
             assert_ne!(met, 0, "{row:?} is never met");
         }
     }
