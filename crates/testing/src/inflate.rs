@@ -19,6 +19,7 @@ pub struct Inflater {
     /// All that a message may refer to, and the message.
     bytes: Vec<u8>,
     max_distance: usize,
+    carried: u64,
 }
 
 /// Why there is no message. Complete by definition.
@@ -37,6 +38,7 @@ impl Inflater {
             takeover,
             bytes: Vec::new(),
             max_distance: 0,
+            carried: 0,
         }
     }
 
@@ -44,6 +46,7 @@ impl Inflater {
     pub fn message(&mut self, payload: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
         let keep = if self.takeover { WINDOW } else { 0 };
         self.bytes.drain(..self.bytes.len().saturating_sub(keep));
+        self.carried = 0;
         let start = self.bytes.len();
         let wire = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         let mut message = Message {
@@ -62,6 +65,12 @@ impl Inflater {
     /// The longest distance that was referred to, in bytes.
     pub fn max_distance(&self) -> usize {
         self.max_distance
+    }
+
+    /// How much of the window blocks that said they are the last had to carry on to what followed them in the last
+    /// message, summed up, in bytes.
+    pub fn carried(&self) -> u64 {
+        self.carried
     }
 }
 
@@ -96,6 +105,7 @@ impl Message<'_> {
                     // Whoever ends a message with BFINAL and nothing behind it means the end.
                     return Ok(());
                 }
+                self.inflater.carried += self.inflater.bytes.len().min(WINDOW) as u64;
             }
         }
         Ok(())

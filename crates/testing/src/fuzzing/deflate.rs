@@ -23,15 +23,8 @@ pub fn inflate(input: &[u8]) {
     for message in [first, second] {
         let read = read(&mut *decoder, &[message], LIMIT + 1);
         let wanted = second_opinion.message(message, LIMIT);
-        match (&read, &wanted) {
-            // It was too much work.
-            (Err(1009), _) => return,
-            (Ok(read), Ok(wanted)) => assert_eq!(read, wanted),
-            (Ok(read), Err(Fault::TooBig)) => assert!(read.len() > LIMIT),
-            (Err(code), Err(Fault::Invalid)) => assert_eq!(*code, 1007),
-            _ => panic!("{read:x?}, {wanted:x?}"),
-        }
-        if wanted.is_err() {
+        judge(&read, &wanted, message.len(), second_opinion.carried());
+        if read.is_err() || wanted.is_err() {
             break;
         }
     }
@@ -41,6 +34,23 @@ pub fn inflate(input: &[u8]) {
         read(&mut *decoder, runs, room)
     })
     .ok();
+}
+
+/// Holds what the decoder made of `len` bytes to what the second inflater did, which carried so much of the window on.
+///
+/// The decoder may call a message too much work, but only one that is.
+#[track_caller]
+fn judge(read: &Result<Vec<u8>, u16>, wanted: &Result<Vec<u8>, Fault>, len: usize, carried: u64) {
+    match (read, wanted) {
+        (Err(1009), _) => assert!(
+            len > IDLE || carried > CARRIED,
+            "{len} bytes are refused, which carry {carried}: {wanted:x?}"
+        ),
+        (Ok(read), Ok(wanted)) => assert_eq!(read, wanted),
+        (Ok(read), Err(Fault::TooBig)) => assert!(read.len() > LIMIT),
+        (Err(code), Err(Fault::Invalid)) => assert_eq!(*code, 1007),
+        _ => panic!("{read:x?}, {wanted:x?}"),
+    }
 }
 
 /// Messages of ours, through both halves. Each byte of the input says what to do next, or is part of a message.
@@ -193,3 +203,47 @@ fn run(
 
 /// The most that a message is inflated to, in bytes.
 const LIMIT: usize = 64 * 1024;
+
+/// What a message may take on the wire for nothing, in bytes.
+const IDLE: usize = 64 * 1024;
+
+/// What blocks that say they are the last may make the decoder copy, in bytes.
+const CARRIED: u64 = 8 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "7 bytes are refused")]
+    fn a_decoder_that_refuses_what_is_no_work_is_found() {
+        judge(&Err(1009), &Ok(b"Hello".to_vec()), 7, 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "7 bytes are refused")]
+    fn a_decoder_that_calls_the_invalid_too_big_is_found() {
+        judge(&Err(1009), &Err(Fault::Invalid), 7, 0);
+    }
+
+    #[test]
+    fn what_is_too_much_work_may_be_refused() {
+        let config = PerMessageDeflate::new().context_takeover(false);
+        let (mut encoder, mut decoder) = ends(&config);
+        let fill = Outgoing::new(MessageKind::Binary).with_compress(Compress::Always);
+        assert_eq!(encoder.begin(&fill), Some(Rsv::RSV1));
+        // A window full, and then blocks that say they are the last.
+        let mut message = written(&mut *encoder, &[&[b'x'; 40_000]], usize::MAX >> 1);
+        message.extend([0x00, 0x00, 0xff, 0xff]);
+        message.extend([0x03, 0x00].repeat(1000));
+        let mut second_opinion = Inflater::new(false);
+        let wanted = second_opinion.message(&message, LIMIT);
+        assert_eq!(wanted.as_ref().map(Vec::len), Ok(40_000));
+        let read = read(&mut *decoder, &[&message], LIMIT + 1);
+        assert_eq!(read, Err(1009));
+        judge(&read, &wanted, message.len(), second_opinion.carried());
+        for cut in [0, 255] {
+            inflate(&[&[0, cut], &message[..]].concat());
+        }
+    }
+}
