@@ -5,9 +5,9 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
-use std::time::Duration;
 
 use crate::Result;
 use crate::args::Args;
