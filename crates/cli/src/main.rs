@@ -7,6 +7,7 @@ mod escape;
 mod failure;
 mod serve;
 mod signals;
+mod stderr;
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match run(args.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("bowline: {}", escape::line(&failure.text));
+            stderr::say(format_args!("bowline: {}", escape::line(&failure.text)));
             ExitCode::from(failure.code)
         }
     }

@@ -400,3 +400,18 @@ async fn ctrl_c_closes_in_order() {
     assert_eq!(within(serving).await.unwrap().unwrap(), 1000);
     assert_eq!(ended(&mut child).await.code(), Some(0));
 }
+
+#[cfg(unix)]
+#[test]
+fn notes_that_nobody_reads_change_nothing() {
+    let server = Server::start(&[]);
+    let mut child = spawn(&["connect", &server.url("/echo"), "-v", "--one"]);
+    // The reading end of its standard error is gone.
+    drop(child.stderr.take());
+    child.stdin.take().unwrap().write_all(b"hi\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (output.stdout, output.status.code()),
+        (b"hi\n".to_vec(), Some(0))
+    );
+}

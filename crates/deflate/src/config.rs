@@ -188,8 +188,8 @@ impl PerMessageDeflate {
         self
     }
 
-    /// Sets how long a direction must be without a message before it gives back memory; 30 s by default, `None` for
-    /// never.
+    /// Sets how long a direction must be without a message, ours without a compressed one, before it gives back memory;
+    /// 30 s by default, `None` for never.
     ///
     /// Matters with context takeover only. Our next message then refers to nothing before it. Of the peer's messages the
     /// last bytes are kept, since its next may refer to them.

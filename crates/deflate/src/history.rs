@@ -32,6 +32,7 @@ impl History {
         }
         let space = self.limit.saturating_sub(self.bytes.len());
         let (grow, mut rest) = new.split_at(space.min(new.len()));
+        self.reserve(grow.len());
         self.bytes.extend_from_slice(grow);
         while !rest.is_empty() {
             let ring = self.bytes.get_mut(self.oldest..).unwrap_or_default();
@@ -48,6 +49,17 @@ impl History {
         }
     }
 
+    /// Makes room for bytes that fit; twice what there was, but never beyond the limit.
+    fn reserve(&mut self, more: usize) {
+        let len = self.bytes.len().saturating_add(more);
+        if len > self.bytes.capacity() {
+            let twice = self.bytes.capacity().saturating_mul(2);
+            let wanted = len.max(twice).min(self.limit);
+            self.bytes
+                .reserve_exact(wanted.saturating_sub(self.bytes.len()));
+        }
+    }
+
     /// The bytes, oldest first, in two runs.
     pub(crate) fn runs(&self) -> [&[u8]; 2] {
         let (newer, older) = self.bytes.split_at(self.oldest);
@@ -58,9 +70,10 @@ impl History {
         self.bytes.len()
     }
 
-    /// Forgets everything, keeps the memory, and takes a new limit.
+    /// Forgets everything, keeps the memory up to the new limit, which holds from now on.
     pub(crate) fn restart(&mut self, limit: usize) {
         self.bytes.clear();
+        self.bytes.shrink_to(limit);
         self.oldest = 0;
         self.limit = limit;
     }
@@ -95,6 +108,7 @@ mod tests {
                     all[all.len().saturating_sub(limit)..]
                 );
                 assert_eq!(history.len(), all.len().min(limit));
+                assert!(history.bytes.capacity() <= limit);
             }
             assert_eq!(history.take().runs().concat().len(), limit);
             assert_eq!(history.len(), 0);

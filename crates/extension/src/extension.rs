@@ -152,7 +152,7 @@ pub trait Encode: Send + Sync {
     /// Does nothing by default, which fits an extension without history.
     fn interrupt(&mut self) {}
 
-    /// Returns how long no message must have been sent before [`release`](Self::release) is called; `None`, the
+    /// Returns how long no message must have gone through it before [`release`](Self::release) is called; `None`, the
     /// default, if it needn't be. Constant for the life of the connection.
     fn release_after(&self) -> Option<Duration> {
         None

@@ -38,6 +38,8 @@ pub struct Receiver<T: Transport> {
     error: Option<Error>,
     over: Option<Box<Ended>>,
     run: Run,
+    /// Payload that the extension had made when that was last charged to the run, in bytes.
+    decoded: u64,
     /// What `recv_ref` lends.
     lent: Option<Message>,
     chunked: bool,
@@ -87,6 +89,7 @@ impl<T: Transport> Receiver<T> {
         Self {
             reader: Some(reader),
             shared,
+            decoded: inbound.volume().payload,
             inbound,
             deadlines,
             timer: None,

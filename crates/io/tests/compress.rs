@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bowline_io::{Compress, Config, Memory, Role, WebSocket};
 use bowline_testing::extension::{Releasing, RunLength};
-use bowline_testing::wire::{BINARY, CONT, FIN, RSV2, RSV3, whole_frames};
+use bowline_testing::wire::{BINARY, CONT, FIN, RSV2, RSV3, frame, whole_frames};
 use bytes::BytesMut;
 
 use common::{Executor, Fake, Script, advance, complete};
@@ -98,4 +98,32 @@ fn what_was_received_is_given_back_while_the_next_message_is_awaited() {
         assert_eq!(released.counts(), expected);
     }
     assert_eq!(executor.polls, polls + 1, "nothing else wakes it");
+}
+
+#[test]
+fn payload_that_becomes_much_more_ends_a_turn_sooner() {
+    let (script, transport) = Script::new();
+    let config = Config::new(Role::Server);
+    let extension = Some(RunLength::new(255).boxed());
+    let mut socket = WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
+    // 51 runs of 255 bytes: 100 bytes on the wire become 13,005.
+    let runs = [255, 1].repeat(51);
+    let mut wire = Vec::new();
+    for _ in 0..200 {
+        wire.extend(frame(Role::Server, FIN | BINARY | RSV2 | RSV3, &runs));
+    }
+    script.send(wire);
+    script.end();
+    let mut executor = Executor::new();
+    let counting = executor.spawn(async move {
+        let mut count = 0;
+        while let Ok(Some(_)) = socket.recv().await {
+            count += 1;
+        }
+        count
+    });
+    executor.run();
+    assert_eq!(counting.take(), Some(200));
+    // 2.6 MB, of which a turn takes 256 KiB.
+    assert!(executor.polls >= 10, "{} polls", executor.polls);
 }

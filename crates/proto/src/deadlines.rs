@@ -175,7 +175,7 @@ impl Deadlines {
     }
 
     /// As [`handle_timeout`](Self::handle_timeout), for those deadlines that don't depend on what is still to
-    /// be read: the end, output that doesn't move, no message.
+    /// be read: the end, output that doesn't move, no message, and memory that an extension can give back.
     ///
     /// Call it now and then while input never runs dry, or a peer who sends without a pause would never
     /// meet them.

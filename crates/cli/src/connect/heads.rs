@@ -3,19 +3,20 @@
 use http::Response;
 
 use crate::escape;
+use crate::stderr;
 
 /// Shows the head of a request.
 pub(super) fn request(head: &[u8]) {
     let head = String::from_utf8_lossy(head);
     for line in head.trim_end().split("\r\n") {
-        eprintln!("> {}", escape::line(line));
+        stderr::say(format_args!("> {}", escape::line(line)));
     }
 }
 
 /// Shows the head of a response.
 pub(super) fn response<T>(response: &Response<T>) {
     for line in lines(response) {
-        eprintln!("< {}", escape::line(&line));
+        stderr::say(format_args!("< {}", escape::line(&line)));
     }
 }
 

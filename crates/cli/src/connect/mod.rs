@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use crate::args;
 use crate::failure::{Chain, Failure};
 use crate::signals::Signals;
+use crate::stderr;
 
 use self::command::Order;
 use self::lines::Lines;
@@ -177,7 +178,7 @@ impl Session {
         let finished = self.output.finish(shown.as_deref());
         for (what, volume) in self.volumes.into_iter().flatten() {
             if let Some(note) = saved(volume) {
-                eprintln!("{what} {note}");
+                stderr::say(format_args!("{what} {note}"));
             }
         }
         ended?;

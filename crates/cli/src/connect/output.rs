@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncWriteExt as _, Stdout};
 
 use crate::escape;
+use crate::stderr;
 
 use super::terminal::Terminal;
 
@@ -87,7 +88,7 @@ impl Output {
         match self {
             Self::Plain(_) => {
                 if let Some(ended) = ended {
-                    eprintln!("{ended}");
+                    stderr::say(format_args!("{ended}"));
                 }
                 Ok(())
             }

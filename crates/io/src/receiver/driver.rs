@@ -82,6 +82,10 @@ impl<T: Transport> Receiver<T> {
         take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
     ) -> Option<R> {
         loop {
+            // A few bytes may have become many, and those are the work.
+            let decoded = self.inbound.volume().payload;
+            self.run.made(decoded.saturating_sub(self.decoded));
+            self.decoded = decoded;
             if self.run.is_long() {
                 return None;
             }
@@ -348,6 +352,13 @@ enum Progress<R> {
 }
 
 impl Run {
+    /// Charges what an extension made.
+    #[inline]
+    fn made(&mut self, bytes: u64) {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
     /// Enough for one turn: others want to run.
     #[inline]
     const fn is_long(&self) -> bool {
