@@ -1,13 +1,9 @@
 //! `cargo xtask differential`: the same streams of frames for Bowline and for others.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-
-use crate::Result;
 use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
+use crate::{Result, install};
 
 pub(crate) const HELP: &str = "
 Gives 40,000 seeded streams of frames, valid and broken, to Bowline's machine and to tungstenite, fastwebsockets and
@@ -30,7 +26,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
 pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     let package = workspace.root.join("crates/proto/fuzz-rivals");
     let python = workspace.target.join("wsproto");
-    fetch(step, &package.join("wsproto/requirements.txt"), &python)?;
+    install::python(step, &package.join("wsproto/requirements.txt"), &python)?;
     let mut command = cargo(&package);
     command
         .args(["test", "--locked", "--no-default-features", "--target-dir"])
@@ -49,27 +45,6 @@ pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
         "{} streams for {} others",
         counted.streams, counted.rivals
     ))
-}
-
-/// Installs the python packages that `pins` lists in `folder`, unless they are there.
-fn fetch(step: &mut Step, pins: &Path, folder: &Path) -> Result<()> {
-    let stamp = folder.join("installed");
-    if fs::read(&stamp).is_ok_and(|installed| fs::read(pins).is_ok_and(|pins| pins == installed)) {
-        return Ok(());
-    }
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
-        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-        .arg("--target")
-        .arg(folder)
-        .arg("--requirement")
-        .arg(pins);
-    step.command(&mut pip)?;
-    fs::copy(pins, stamp)?;
-    Ok(())
 }
 
 /// What the tests print, added up.

@@ -8,6 +8,7 @@ mod conformance;
 mod differential;
 mod docs;
 mod fuzz;
+mod install;
 mod interop;
 mod loom;
 mod mutants;

@@ -1,11 +1,10 @@
 //! Fetches the peers.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use crate::steps::Step;
-use crate::{Result, peers};
+use crate::{Result, install, peers};
 
 use super::browser::CHROMIUM;
 use super::{Kind, Lab, Language, Peer};
@@ -22,7 +21,9 @@ pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<Stri
         Err(error) => failed.push(format!("{what}: {error}")),
     };
     if needs(Language::Python) {
-        note("python packages", python(step, lab));
+        let pins = lab.scripts.join("python/requirements.txt");
+        let folder = lab.target.join("python");
+        note("python packages", install::python(step, &pins, &folder));
     }
     if needs(Language::Node) {
         note("node packages", node(step, lab));
@@ -44,26 +45,10 @@ pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<Stri
     })
 }
 
-/// Fetches the python packages; false if these were there.
-fn python(step: &mut Step, lab: &Lab) -> Result<bool> {
-    let pins = lab.scripts.join("python/requirements.txt");
-    install(&pins, &lab.target.join("python"), |folder| {
-        // `--target` works without a virtual environment, which some systems package separately.
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
-            .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-            .arg("--target")
-            .arg(folder)
-            .arg("--requirement")
-            .arg(&pins);
-        step.command(&mut pip)
-    })
-}
-
 /// Fetches the node packages; false if these were there.
 fn node(step: &mut Step, lab: &Lab) -> Result<bool> {
     let pins = lab.scripts.join("node/package-lock.json");
-    install(&pins, &lab.target.join("node"), |folder| {
+    install::fill(&lab.target.join("node"), &fs::read(&pins)?, |folder| {
         for name in ["package.json", "package-lock.json"] {
             fs::copy(pins.with_file_name(name), folder.join(name))?;
         }
@@ -151,20 +136,4 @@ pub(super) fn program(lab: &Lab, names: &[&str]) -> Result<Command> {
     let libraries = unpacked.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
     command.env("LD_LIBRARY_PATH", libraries);
     Ok(command)
-}
-
-/// Fills `folder` with what `pins` says; false if it was filled by the same pins.
-fn install(pins: &Path, folder: &PathBuf, fill: impl FnOnce(&Path) -> Result<()>) -> Result<bool> {
-    let wanted = fs::read(pins)?;
-    let stamp = folder.join("installed");
-    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(false);
-    }
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
-    }
-    fs::create_dir_all(folder)?;
-    fill(folder)?;
-    fs::write(stamp, wanted)?;
-    Ok(true)
 }

@@ -1,0 +1,81 @@
+//! Folders that are filled once, with what others wrote.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::Result;
+use crate::steps::Step;
+
+/// Installs the python packages that the file `pins` lists in `folder`; false if they were there.
+pub(crate) fn python(step: &mut Step, pins: &Path, folder: &Path) -> Result<bool> {
+    fill(folder, &fs::read(pins)?, |folder| {
+        // `--target` works without a virtual environment, which some systems package separately.
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+            .arg("--target")
+            .arg(folder)
+            .arg("--requirement")
+            .arg(pins);
+        step.command(&mut pip)
+    })
+}
+
+/// Empties `folder` and has `work` fill it with what is `wanted`; false if it holds just that. What a failure leaves
+/// behind doesn't count.
+pub(crate) fn fill(
+    folder: &Path,
+    wanted: &[u8],
+    work: impl FnOnce(&Path) -> Result<()>,
+) -> Result<bool> {
+    let stamp = folder.join(STAMP);
+    if fs::read(&stamp).is_ok_and(|filled| filled == wanted) {
+        return Ok(false);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    work(folder)?;
+    fs::write(stamp, wanted)?;
+    Ok(true)
+}
+
+/// The file that says with what a folder was filled, written last.
+const STAMP: &str = "installed";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("bowline-install-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn a_folder_is_filled_again_once_something_else_is_wanted() {
+        let folder = scratch("else");
+        let put = |name| move |folder: &Path| Ok(fs::write(folder.join(name), "")?);
+        assert!(fill(&folder, b"1", put("one")).unwrap());
+        assert!(!fill(&folder, b"1", put("never")).unwrap());
+        assert!(!folder.join("never").exists());
+        assert!(fill(&folder, b"2", put("two")).unwrap());
+        assert!(folder.join("two").exists() && !folder.join("one").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_a_failure_leaves_behind_does_not_count() {
+        let folder = scratch("failure");
+        let half = |folder: &Path| {
+            fs::write(folder.join("half"), "")?;
+            Err("the other half is missing".into())
+        };
+        fill(&folder, b"1", half).unwrap_err();
+        assert!(fill(&folder, b"1", |_| Ok(())).unwrap());
+        assert!(!folder.join("half").exists());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
