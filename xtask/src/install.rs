@@ -42,6 +42,11 @@ pub(crate) fn fill(
     Ok(true)
 }
 
+/// Whether [`fill`] once filled `folder`, with whatever.
+pub(crate) fn filled(folder: &Path) -> bool {
+    folder.join(STAMP).is_file()
+}
+
 /// The file that says with what a folder was filled, written last.
 const STAMP: &str = "installed";
 
@@ -74,8 +79,9 @@ mod tests {
             Err("the other half is missing".into())
         };
         fill(&folder, b"1", half).unwrap_err();
+        assert!(!filled(&folder));
         assert!(fill(&folder, b"1", |_| Ok(())).unwrap());
-        assert!(!folder.join("half").exists());
+        assert!(filled(&folder) && !folder.join("half").exists());
         fs::remove_dir_all(folder).unwrap();
     }
 }

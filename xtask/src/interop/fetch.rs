@@ -1,5 +1,6 @@
 //! Fetches the peers.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
@@ -81,29 +82,32 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
     if program(lab, &[name]).is_ok() {
         return Ok(false);
     }
-    let packages = lab.target.join("packages");
-    fs::create_dir_all(packages.join("partial"))?;
-    let mut fetch = Command::new("apt-get");
-    fetch
-        .args([
-            "install",
-            "--download-only",
-            "--yes",
-            "--no-install-recommends",
-        ])
-        .args(["-o", "Debug::NoLocking=1", "-o"])
-        .arg(format!("Dir::Cache::archives={}", packages.display()))
-        .arg(name);
-    apt(step, &mut fetch)
-        .map_err(|error| format!("there is none, and fetching Debian's failed: {error}"))?;
-    for entry in fs::read_dir(&packages)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "deb") {
-            let mut unpack = Command::new("dpkg-deb");
-            step.command(unpack.arg("-x").arg(path).arg(lab.target.join("debian")))?;
+    install::fill(&debian(lab, name), name.as_bytes(), |folder| {
+        let packages = folder.join("packages");
+        fs::create_dir_all(packages.join("partial"))?;
+        let mut fetch = Command::new("apt-get");
+        fetch
+            .args(["install", "--download-only", "--yes"])
+            .args(["--no-install-recommends", "-o", "Debug::NoLocking=1", "-o"])
+            .arg(format!("Dir::Cache::archives={}", packages.display()))
+            .arg(name);
+        apt(step, &mut fetch)
+            .map_err(|error| format!("there is none, and fetching Debian's failed: {error}"))?;
+        for entry in fs::read_dir(&packages)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "deb") {
+                let mut unpack = Command::new("dpkg-deb");
+                step.command(unpack.arg("-x").arg(path).arg(folder))?;
+            }
         }
-    }
+        Ok(())
+    })?;
     program(lab, &[name]).map(|_| true)
+}
+
+/// Where the program `name` is unpacked, with what it needs.
+fn debian(lab: &Lab, name: &str) -> PathBuf {
+    lab.target.join("debian").join(name)
 }
 
 /// Runs `apt-get`, and again with new lists of packages: there may be none yet, or old ones.
@@ -115,25 +119,33 @@ fn apt(step: &mut Step, command: &mut Command) -> Result<()> {
     step.command(command)
 }
 
-/// The program that goes by one of `names`: the system's, or one that was unpacked.
+/// The program that goes by one of `names`: the system's, or one that was unpacked whole.
 pub(super) fn program(lab: &Lab, names: &[&str]) -> Result<Command> {
-    let unpacked = lab.target.join("debian/usr");
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .chain([
-            "/usr/sbin".into(),
-            unpacked.join("sbin"),
-            unpacked.join("bin"),
-        ])
+    let systems = env::split_paths(&path)
+        .chain(["/usr/sbin".into()])
         .flat_map(|folder| {
             names
                 .iter()
                 .map(move |name| peers::program(folder.clone(), name))
         })
         .find(|path| path.is_file());
-    let found = found.ok_or_else(|| format!("{} is not installed", names.join(" or ")))?;
-    let mut command = Command::new(found);
-    let libraries = unpacked.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
-    command.env("LD_LIBRARY_PATH", libraries);
-    Ok(command)
+    if let Some(path) = systems {
+        return Ok(Command::new(path));
+    }
+    for name in names {
+        let folder = debian(lab, name);
+        if !install::filled(&folder) {
+            continue;
+        }
+        let unpacked = folder.join("usr");
+        let places = ["sbin", "bin"].map(|place| unpacked.join(place).join(name));
+        if let Some(path) = places.iter().find(|path| path.is_file()) {
+            let mut command = Command::new(path);
+            let libraries = unpacked.join(format!("lib/{}-linux-gnu", env::consts::ARCH));
+            command.env("LD_LIBRARY_PATH", libraries);
+            return Ok(command);
+        }
+    }
+    Err(format!("{} is not installed", names.join(" or ")).into())
 }
