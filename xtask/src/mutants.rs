@@ -15,10 +15,10 @@ use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 
 pub(crate) const HELP: &str = "
-Changes one thing at a time in frame, extension, handshake and proto, and runs the tests of that crate: a change that
-no test notices has survived. Fails when one survives that xtask/mutants.json doesn't list, or when a listed one no
-longer does. .cargo/mutants.toml says how the tests are built and run. Needs `cargo install cargo-mutants --locked`
-and, for all crates, some hours.
+Changes one thing at a time in frame, extension, deflate, handshake and proto, and runs the tests of that crate: a
+change that no test notices has survived. Fails when one survives that xtask/mutants.json doesn't list, or when a
+listed one no longer does. .cargo/mutants.toml says how the tests are built and run. Needs
+`cargo install cargo-mutants --locked` and, for all crates, some hours.
 
   CRATE          only this crate, such as `proto`
   --shard K/N    only the K-th of N parts, from 0; what is listed may then be missing
@@ -26,7 +26,7 @@ and, for all crates, some hours.
 ";
 
 /// The crates whose mistakes a peer could use.
-const CRATES: &[&str] = &["frame", "extension", "handshake", "proto"];
+const CRATES: &[&str] = &["frame", "extension", "deflate", "handshake", "proto"];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let shard = args.value("--shard")?;
