@@ -60,8 +60,9 @@ async function run() {
   console.log("chat, echo and closing on the page");
 
   const other = await Tab.open({});
+  const [seed, count, longest] = [values.seed, values.messages, values.longest].map(Number);
   for (const kind of ["text", "binary"]) {
-    const settings = { kind, limit, seed: Number(values.seed), count: Number(values.messages), longest: Number(values.longest) };
+    const settings = { kind, limit, seed, count, longest };
     const { extensions, ...outcome } = await other.page.evaluate(exchange, settings);
     assert.deepEqual(outcome, { differing: [], code: 1000, clean: true }, kind);
     assertNegotiated(extensions, values.negotiated);
@@ -150,7 +151,8 @@ class Tab {
 
 /// What the server saw, but for what depends on compression if there is some.
 function uncompressed(seen) {
-  return values.negotiated ? seen.replace(/ · [0-9]+ frames? · [0-9]+ bytes? of payload/, "").replace(/0x40$/, "0x0") : seen;
+  if (!values.negotiated) return seen;
+  return seen.replace(/ · [0-9]+ frames? · [0-9]+ bytes? of payload/, "").replace(/0x40$/, "0x0");
 }
 
 async function chat(one, two) {

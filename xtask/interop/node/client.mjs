@@ -99,7 +99,8 @@ async function exchange(peer, messages) {
   for (const [number, message] of messages.entries()) {
     const echo = await peer.next();
     const same = typeof message === "string" ? echo === message : Buffer.isBuffer(echo) && echo.equals(message);
-    assert.ok(same, `message ${number}: sent ${message.slice(0, 40)}, got ${echo.slice?.(0, 40) ?? JSON.stringify(echo)}`);
+    const found = echo.slice?.(0, 40) ?? JSON.stringify(echo);
+    assert.ok(same, `message ${number}: sent ${message.slice(0, 40)}, got ${found}`);
   }
 }
 
