@@ -2,6 +2,8 @@ use bowline_tokio::{Origin, OriginPolicy, WsUri};
 use clap::{Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
 
+use crate::compression::Compression;
+
 /// WebSockets from a shell.
 #[derive(Debug, Parser)]
 #[command(name = "bowline", version)]
@@ -34,9 +36,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BYTES", default_value_t = 16 * 1024 * 1024)]
     pub(crate) max_message: u64,
 
-    /// Compress nothing: decline permessage-deflate.
-    #[arg(long)]
-    pub(crate) no_deflate: bool,
+    #[command(flatten)]
+    pub(crate) compression: Compression,
 
     /// Echo on every path but /chat.
     #[arg(long)]
@@ -76,9 +77,8 @@ pub(crate) struct Connect {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    /// Compress nothing: don't offer permessage-deflate.
-    #[arg(long)]
-    pub(crate) no_deflate: bool,
+    #[command(flatten)]
+    pub(crate) compression: Compression,
 
     /// Send one line, print one message, close.
     #[arg(long)]

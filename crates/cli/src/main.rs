@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod compression;
 mod connect;
 mod escape;
 mod failure;

@@ -169,6 +169,46 @@ fn messages_are_compressed_unless_one_end_declines() {
 }
 
 #[test]
+fn both_ends_choose_takeover_and_windows() {
+    let answer = |server: &Server, options: &[&str]| {
+        let url = server.url("/echo");
+        let line = "again and again\n".repeat(20);
+        let output = run(
+            &[&["connect", &url, "-v"], options].concat(),
+            line.as_bytes(),
+        );
+        assert_eq!(output.stdout, line.as_bytes());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let (_, rest) = said
+            .split_once("< sec-websocket-extensions: permessage-deflate")
+            .unwrap();
+        rest.lines().next().unwrap().to_owned()
+    };
+    let wide = Server::start(&["--context-takeover=both", "--outbound-window-bits=15"]);
+    assert_eq!(answer(&wide, &[]), "");
+    assert_eq!(
+        answer(
+            &wide,
+            &["--context-takeover=inbound", "--inbound-window-bits=9"]
+        ),
+        "; client_no_context_takeover; server_max_window_bits=9"
+    );
+    assert_eq!(
+        answer(
+            &wide,
+            &["--context-takeover=outbound", "--outbound-window-bits=10"]
+        ),
+        "; server_no_context_takeover; client_max_window_bits=10"
+    );
+    let narrow = Server::start(&["--outbound-window-bits=9", "--inbound-window-bits=10"]);
+    assert_eq!(
+        answer(&narrow, &[]),
+        "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=9; \
+        client_max_window_bits=10"
+    );
+}
+
+#[test]
 fn verbose_shows_the_head_of_a_refusal() {
     let server = Server::start(&[]);
     let output = run(&["connect", &server.url("/nowhere"), "--verbose"], b"");

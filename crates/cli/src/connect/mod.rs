@@ -13,13 +13,14 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use bowline_tokio::{
-    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind,
-    PerMessageDeflate, Receiver, Role, Sender, Volume, WebSocket, corked,
+    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind, Receiver,
+    Role, Sender, Volume, WebSocket, corked,
 };
 use http::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::args;
+use crate::compression::Takeover;
 use crate::failure::{Chain, Failure};
 use crate::signals::Signals;
 use crate::stderr;
@@ -78,8 +79,8 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
             .header(name.clone(), value.clone())
             .map_err(|error| refused(args, &error))?;
     }
-    if !args.no_deflate {
-        connector = connector.extension(PerMessageDeflate::new().context_takeover(true));
+    if let Some(deflate) = args.compression.extension(Takeover::Both) {
+        connector = connector.extension(deflate);
     }
     if args.verbose {
         connector = connector.on_request(heads::request);

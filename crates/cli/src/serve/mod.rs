@@ -13,13 +13,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bowline_tokio::{Acceptor, PerMessageDeflate};
+use bowline_tokio::Acceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time;
 
 use crate::args;
+use crate::compression::Takeover;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
@@ -43,8 +44,8 @@ pub(crate) async fn run(args: args::Serve) -> Result<(), Failure> {
         .map_err(|error| Failure::of("cannot accept connections", &error))?
         .origin(args.origin_policy())
         .max_message(args.max_message);
-    if !args.no_deflate {
-        acceptor = acceptor.extension(PerMessageDeflate::new());
+    if let Some(deflate) = args.compression.extension(Takeover::None) {
+        acceptor = acceptor.extension(deflate);
     }
     let site = Arc::new(Site {
         acceptor,
