@@ -21,6 +21,8 @@ pub struct Transmit {
     done: usize,
     large: VecDeque<Large>,
     len: usize,
+    /// Bytes of `len` that were handed out and are written elsewhere.
+    away: usize,
     written: u64,
     vectored: bool,
 }
@@ -46,6 +48,7 @@ impl Transmit {
             done: 0,
             large: VecDeque::new(),
             len: 0,
+            away: 0,
             written: 0,
             vectored: true,
         }
@@ -59,7 +62,7 @@ impl Transmit {
         self.vectored = vectored;
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait, those included that were [handed out](Self::hand_out).
     #[inline]
     pub const fn len(&self) -> usize {
         self.len
@@ -113,14 +116,44 @@ impl Transmit {
         }
     }
 
+    /// Moves what waits to `out`, to be written from there while more is queued here.
+    ///
+    /// The bytes go on waiting, in [`len`](Self::len), until [`wrote`](Self::wrote) tells that they are written. The two
+    /// exchange their buffers, so nothing is copied and an empty `out` costs no allocation the second time. Does nothing
+    /// while `out` holds bytes, or before all that was handed out last is written.
+    pub fn hand_out(&mut self, out: &mut Self) {
+        if self.away > 0 || !out.is_empty() {
+            return;
+        }
+        core::mem::swap(&mut self.gather, &mut out.gather);
+        core::mem::swap(&mut self.large, &mut out.large);
+        out.done = core::mem::take(&mut self.done);
+        out.len = self.len;
+        self.away = self.len;
+    }
+
+    /// Notes that the transport took the first `count` of the bytes that were [handed out](Self::hand_out).
+    pub fn wrote(&mut self, count: usize) {
+        let count = count.min(self.away);
+        self.away -= count;
+        self.len -= count;
+        self.written += count as u64;
+    }
+
     /// Drops the bytes that wait: the transport takes no more. They don't count as written.
     pub fn clear(&mut self) {
+        self.forget();
+        self.away = 0;
+        self.len = 0;
+    }
+
+    /// Empties the buffers.
+    fn forget(&mut self) {
         self.gather.clear();
         self.large.clear();
         // What a burst needed isn't kept for ever.
         self.large.shrink_to(LARGE_KEPT);
         self.done = 0;
-        self.len = 0;
     }
 
     /// Appends a copy of `bytes`.
@@ -206,7 +239,7 @@ impl Default for Transmit {
 impl Buf for Transmit {
     #[inline]
     fn remaining(&self) -> usize {
-        self.len
+        self.len - self.away
     }
 
     #[inline]
@@ -224,11 +257,11 @@ impl Buf for Transmit {
     /// wrong, and the caller is to find that out first.
     #[inline]
     fn advance(&mut self, count: usize) {
-        let count = count.min(self.len);
+        let count = count.min(self.remaining());
         self.len -= count;
         self.written += count as u64;
-        if self.len == 0 {
-            self.clear();
+        if self.remaining() == 0 {
+            self.forget();
             return;
         }
         let mut left = count;
@@ -358,6 +391,56 @@ mod tests {
             assert!(transmit.chunk().len() > 14);
             transmit.advance(transmit.chunk().len());
         }
+    }
+
+    #[test]
+    fn what_is_handed_out_waits_until_it_is_written() {
+        for vectored in [true, false] {
+            for step in [1, 4_096, 30_000, usize::MAX] {
+                let mut transmit = Transmit::new();
+                transmit.set_vectored(vectored);
+                let mut out = Transmit::new();
+                let mut expected = Vec::new();
+                let mut written = Vec::new();
+                while expected.len() < 500_000 {
+                    expected.extend(fill(&mut transmit, None));
+                    transmit.hand_out(&mut out);
+                    // Behind what is away, and not in its way.
+                    transmit.put(b"more");
+                    expected.extend(b"more");
+                    let left = out.len();
+                    transmit.hand_out(&mut out);
+                    assert_eq!(out.len(), left);
+                    while out.has_remaining() {
+                        assert_eq!(transmit.len(), expected.len() - written.len());
+                        let run = &out.chunk()[..step.min(out.chunk().len())];
+                        written.extend_from_slice(run);
+                        let count = run.len();
+                        out.advance(count);
+                        transmit.wrote(count);
+                    }
+                    assert_eq!((transmit.len(), transmit.remaining()), (4, 4));
+                    assert_eq!(transmit.written(), written.len() as u64);
+                }
+                written.extend(drain(&mut transmit, step));
+                assert!(transmit.is_empty());
+                assert!(written == expected, "{vectored} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_handed_out_may_be_given_up() {
+        let (mut transmit, mut out) = (Transmit::new(), Transmit::new());
+        transmit.put(b"away");
+        transmit.hand_out(&mut out);
+        transmit.put(b"here");
+        transmit.advance(usize::MAX);
+        assert_eq!((transmit.len(), transmit.written()), (4, 4));
+        transmit.clear();
+        assert!(transmit.is_empty());
+        transmit.wrote(4);
+        assert_eq!((transmit.len(), transmit.written()), (0, 4));
     }
 
     #[test]
