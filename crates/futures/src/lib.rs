@@ -20,6 +20,12 @@ pub use bowline_io::{
 #[derive(Clone, Copy, Debug)]
 pub struct AnyRuntime;
 
+/// Streams come as they are, encrypted or not.
+impl bowline_io::Carrier for AnyRuntime {
+    type ClientTls = bowline_io::NoTls;
+    type ServerTls = bowline_io::NoTls;
+}
+
 /// Makes the opening handshake on streams that are connected already, with
 /// [`connect_on`](bowline_io::Connector::connect_on). See [`bowline_io::Connector`].
 pub type Connector = bowline_io::Connector<AnyRuntime>;

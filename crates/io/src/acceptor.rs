@@ -1,22 +1,19 @@
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowline_extension::Negotiate;
 use bowline_frame::{CloseCode, Role};
-use bowline_handshake::{
-    HeadLimits, HttpRequest, OriginPolicy, Refusal, ServerConfig, ServerHandshake, ServerHead,
-    Upgrade,
-};
-use bowline_proto::{Config, Keepalive};
+use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
+use bowline_proto::Config;
+use bowline_shell::{ServerSettings, server_setters};
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 
-use crate::dialogue::{Dialogue, FAR};
+use crate::dialogue::Dialogue;
+use crate::runtime::Clock;
 use crate::transport::until;
-use crate::{Error, Runtime, Timer, Transport, WebSocket, corked};
+use crate::{Carrier, Error, Runtime, Timer, Transport, WebSocket, corked};
 
 /// Accepts WebSocket connections on streams of a runtime. Cloning is cheap; the setters return a changed acceptor.
 ///
@@ -40,128 +37,36 @@ use crate::{Error, Runtime, Timer, Transport, WebSocket, corked};
 ///         .await
 /// }
 /// ```
-pub struct Acceptor<R> {
-    settings: Arc<Settings>,
-    runtime: PhantomData<fn() -> R>,
+pub struct Acceptor<C: Carrier> {
+    settings: Arc<ServerSettings<C::ServerTls>>,
 }
 
-#[derive(Clone, Debug)]
-struct Settings {
-    server: Arc<ServerConfig>,
-    config: Config,
-    timeout: Duration,
-}
-
-impl<R> Acceptor<R> {
+impl<C: Carrier> Acceptor<C> {
     /// An acceptor with the defaults.
     pub fn new() -> Self {
         Self {
-            settings: Arc::new(Settings {
-                server: Arc::new(ServerConfig::default()),
-                config: Config::new(Role::Server),
-                timeout: Duration::from_secs(10),
-            }),
-            runtime: PhantomData,
+            settings: Arc::default(),
         }
     }
 
-    /// Sets the subprotocols that are spoken, the preferred one first; the first that the client offers too is
-    /// chosen. Default: none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if a name isn't a token or is there twice.
-    pub fn subprotocols<I>(self, names: I) -> Result<Self, Error>
-    where
-        I: IntoIterator,
-        I::Item: AsRef<str>,
-    {
-        self.with_server(|server| server.subprotocols(names).map_err(Error::invalid))
-    }
+    server_setters!();
 
-    /// Sets whose pages may connect. Default: [`OriginPolicy::SameOrigin`].
+    /// Encrypts the streams that are accepted. Default: they are not encrypted.
     #[must_use]
-    pub fn origin(self, policy: OriginPolicy) -> Self {
-        self.with(|settings| {
-            let server = ServerConfig::clone(&settings.server);
-            settings.server = Arc::new(server.origin(policy));
-        })
+    pub fn tls(self, tls: impl Into<C::ServerTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
     }
 
-    /// Adds a header to every 101.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
-    pub fn header<N, V>(self, name: N, value: V) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName>,
-        V: TryInto<HeaderValue>,
-    {
-        self.with_server(|server| server.header(name, value).map_err(Error::invalid))
-    }
-
-    /// Sets the extension that is accepted when a client offers it. Default: none.
-    #[must_use]
-    pub fn extension(self, extension: impl Negotiate + 'static) -> Self {
-        self.with(|settings| {
-            let server = ServerConfig::clone(&settings.server);
-            settings.server = Arc::new(server.extension(Arc::new(extension)));
-        })
-    }
-
-    /// Sets how much of a request is read. Default: [`HeadLimits::default`].
-    #[must_use]
-    pub fn head_limits(self, limits: HeadLimits) -> Self {
-        self.with(|settings| {
-            let server = ServerConfig::clone(&settings.server);
-            settings.server = Arc::new(server.limits(limits));
-        })
-    }
-
-    /// Sets how long the opening handshake may take, from the stream to our answer on the wire. Default: 10 s.
-    #[must_use]
-    pub fn handshake_timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.timeout = timeout)
-    }
-
-    /// Sets the longest message taken, in bytes. Default: 16 MiB. See [`Config::max_message`].
-    #[must_use]
-    pub fn max_message(self, bytes: u64) -> Self {
-        self.with(|settings| settings.config = settings.config.clone().max_message(bytes))
-    }
-
-    /// Sets when silent peers are asked and given up; `None` never. Default: 20 s and 20 s. See
-    /// [`Config::keepalive`].
-    #[must_use]
-    pub fn keepalive(self, keepalive: Option<Keepalive>) -> Self {
-        self.with(|settings| settings.config = settings.config.clone().keepalive(keepalive))
-    }
-
-    /// Sets all limits and deadlines of open connections, those included that were set one by one before. Begin with
-    /// [`Config::new`] for a server.
-    #[must_use]
-    pub fn config(self, config: Config) -> Self {
-        self.with(|settings| settings.config = config)
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut ServerSettings<C::ServerTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
-
-    fn with_server(
-        mut self,
-        change: impl FnOnce(ServerConfig) -> Result<ServerConfig, Error>,
-    ) -> Result<Self, Error> {
-        let settings = Arc::make_mut(&mut self.settings);
-        settings.server = Arc::new(change(ServerConfig::clone(&settings.server))?);
-        Ok(self)
-    }
 }
 
-impl<R> Acceptor<R> {
-    /// As [`accept`](Self::accept), on any transport, whatever the runtime.
+impl<C: Carrier> Acceptor<C> {
+    /// As [`accept`](Self::accept), on any transport, whatever the runtime. It is taken as it is: what
+    /// [`tls`](Self::tls) says is for streams of the runtime.
     ///
     /// # Errors
     ///
@@ -171,10 +76,7 @@ impl<R> Acceptor<R> {
     ///
     /// As [`accept`](Self::accept).
     pub async fn accept_on<T: Transport>(&self, transport: T) -> Result<WebSocket<T>, Error> {
-        match self.open_on(transport).await? {
-            Opening::Upgrade(upgrade) => upgrade.accept().await,
-            Opening::Http(http) => http.require_upgrade().await,
-        }
+        self.open_on(transport).await?.accept().await
     }
 
     /// As [`open`](Self::open), on any transport, whatever the runtime.
@@ -187,7 +89,15 @@ impl<R> Acceptor<R> {
     ///
     /// As [`accept`](Self::accept).
     pub async fn open_on<T: Transport>(&self, transport: T) -> Result<Opening<T>, Error> {
-        let deadline = T::Timer::now() + self.settings.timeout.min(FAR);
+        self.open_by(self.settings.deadline(T::Timer::now()), transport)
+            .await
+    }
+
+    async fn open_by<T: Transport>(
+        &self,
+        deadline: Instant,
+        transport: T,
+    ) -> Result<Opening<T>, Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
         let reading = dialogue.read(|read| match read {
@@ -232,7 +142,7 @@ impl<R: Runtime> Acceptor<R> {
     /// # Errors
     ///
     /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the
-    /// stream, or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
+    /// stream, or the close deadline has passed. [`Error::Tls`], [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
     /// [`Error::Transport`].
     ///
     /// # Cancel safety
@@ -242,7 +152,7 @@ impl<R: Runtime> Acceptor<R> {
         &self,
         stream: impl Into<R::Stream>,
     ) -> Result<WebSocket<R::Stream>, Error> {
-        self.accept_on(stream.into()).await
+        self.open(stream).await?.accept().await
     }
 
     /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an
@@ -258,7 +168,17 @@ impl<R: Runtime> Acceptor<R> {
     ///
     /// As [`accept`](Self::accept).
     pub async fn open(&self, stream: impl Into<R::Stream>) -> Result<Opening<R::Stream>, Error> {
-        self.open_on(stream.into()).await
+        let settings = &*self.settings;
+        let stream = stream.into();
+        let deadline = settings.deadline(Clock::<R>::now());
+        let Some(tls) = settings.tls.clone() else {
+            return self.open_by(deadline, stream).await;
+        };
+        let stream = until::<Clock<R>, _>(deadline, R::accept_encrypted(stream, tls))
+            .await
+            .ok_or_else(|| settings.timed_out())?
+            .map_err(Error::Tls)?;
+        self.open_by(deadline, stream).await
     }
 
     /// Accepts a connection, runs `handler` on it, and closes it in order.
@@ -295,6 +215,16 @@ pub enum Opening<T: Transport> {
     Upgrade(Upgrading<T>),
     /// Something else over HTTP/1.1.
     Http(Http<T>),
+}
+
+impl<T: Transport> Opening<T> {
+    /// Accepts a WebSocket, refuses everything else.
+    async fn accept(self) -> Result<WebSocket<T>, Error> {
+        match self {
+            Self::Upgrade(upgrade) => upgrade.accept().await,
+            Self::Http(http) => http.require_upgrade().await,
+        }
+    }
 }
 
 /// A flawless request for a WebSocket that waits for an answer. Dropping it ends the stream without one.
@@ -543,22 +473,21 @@ impl<T: Transport> fmt::Debug for Stage<T> {
     }
 }
 
-impl<R> Clone for Acceptor<R> {
+impl<C: Carrier> Clone for Acceptor<C> {
     fn clone(&self) -> Self {
         Self {
             settings: Arc::clone(&self.settings),
-            runtime: PhantomData,
         }
     }
 }
 
-impl<R> Default for Acceptor<R> {
+impl<C: Carrier> Default for Acceptor<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<R> fmt::Debug for Acceptor<R> {
+impl<C: Carrier> fmt::Debug for Acceptor<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Acceptor").field(&self.settings).finish()
     }

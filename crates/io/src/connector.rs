@@ -1,26 +1,22 @@
 use std::error;
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bowline_extension::Negotiate;
 use bowline_frame::Role;
-use bowline_handshake::{
-    ClientHandshake, ClientHandshakeError, ClientRequest, Established, HeadLimits, Race,
-};
-use bowline_proto::{Config, Keepalive};
+use bowline_handshake::{ClientHandshake, ClientHandshakeError, ClientRequest, Established, Race};
+use bowline_shell::{ClientSettings, client_setters, nonce};
 use http::Response;
-use http::header::{HeaderName, HeaderValue};
 
-use crate::dialogue::{Dialogue, FAR};
+use crate::dialogue::Dialogue;
+use crate::runtime::Clock;
 use crate::transport::until;
-use crate::{Error, Runtime, Timer, Transport, WebSocket, random};
+use crate::{Carrier, Error, Runtime, Timer, Transport, WebSocket};
 
 /// Connects to WebSocket servers over streams of a runtime. Cloning is cheap; the setters return a changed
 /// connector.
@@ -36,137 +32,45 @@ use crate::{Error, Runtime, Timer, Transport, WebSocket, random};
 ///     ws.close(CloseCode::NORMAL).await
 /// }
 /// ```
-pub struct Connector<R> {
-    settings: Arc<Settings>,
-    runtime: PhantomData<fn() -> R>,
+pub struct Connector<C: Carrier> {
+    settings: Arc<ClientSettings<C::ClientTls>>,
 }
 
-#[derive(Clone, Debug)]
-struct Settings {
-    subprotocols: Vec<String>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    extension: Option<Arc<dyn Negotiate>>,
-    limits: Option<HeadLimits>,
-    config: Config,
-    timeout: Duration,
-    on_request: Option<OnRequest>,
-}
-
-#[derive(Clone)]
-struct OnRequest(Arc<Look>);
-
-type Look = dyn Fn(&[u8]) + Send + Sync;
-
-impl<R> Connector<R> {
+impl<C: Carrier> Connector<C> {
     /// A connector with the defaults: no subprotocol, no `Origin`, 10 s to connect.
     pub fn new() -> Self {
         Self {
-            settings: Arc::new(Settings {
-                subprotocols: Vec::new(),
-                headers: Vec::new(),
-                extension: None,
-                limits: None,
-                config: Config::new(Role::Client),
-                timeout: Duration::from_secs(10),
-                on_request: None,
-            }),
-            runtime: PhantomData,
+            settings: Arc::default(),
         }
     }
 
-    /// Sets the subprotocols to offer, the preferred one first, in place of the request's. Default: none.
-    ///
-    /// They are checked when connecting.
+    client_setters!();
+
+    /// Sets what `wss` is encrypted with. Default: what the carrier says, in most cases TLS that trusts the
+    /// certificate authorities known to browsers.
     #[must_use]
-    pub fn subprotocols<I>(self, names: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        let names = names.into_iter().map(Into::into).collect();
-        self.with(|settings| settings.subprotocols = names)
+    pub fn tls(self, tls: impl Into<C::ClientTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
     }
 
-    /// Adds a header to the request, such as `Authorization`, `Cookie` or `Origin`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if name or value can't be written. That the handshake writes the header itself is found
-    /// when connecting.
-    pub fn header<N, V>(self, name: N, value: V) -> Result<Self, Error>
-    where
-        N: TryInto<HeaderName>,
-        N::Error: Into<Box<dyn error::Error + Send + Sync>>,
-        V: TryInto<HeaderValue>,
-        V::Error: Into<Box<dyn error::Error + Send + Sync>>,
-    {
-        let name = name.try_into().map_err(Error::invalid)?;
-        let value = value.try_into().map_err(Error::invalid)?;
-        Ok(self.with(|settings| settings.headers.push((name, value))))
-    }
-
-    /// Sets the extension to offer, in place of the request's. Default: none.
-    #[must_use]
-    pub fn extension(self, extension: impl Negotiate + 'static) -> Self {
-        self.with(|settings| settings.extension = Some(Arc::new(extension)))
-    }
-
-    /// Sets how much of an answer is read. Default: what the request says, [`HeadLimits::default`] by default.
-    #[must_use]
-    pub fn head_limits(self, limits: HeadLimits) -> Self {
-        self.with(|settings| settings.limits = Some(limits))
-    }
-
-    /// Sets how long connecting may take, from the name to the open connection. Default: 10 s.
-    #[must_use]
-    pub fn handshake_timeout(self, timeout: Duration) -> Self {
-        self.with(|settings| settings.timeout = timeout)
-    }
-
-    /// Sets the longest message taken, in bytes. Default: 64 MiB. See [`Config::max_message`].
-    #[must_use]
-    pub fn max_message(self, bytes: u64) -> Self {
-        self.with(|settings| settings.config = settings.config.clone().max_message(bytes))
-    }
-
-    /// Sets when a silent server is asked and given up; `None` never. Default: 20 s and 20 s. See
-    /// [`Config::keepalive`].
-    #[must_use]
-    pub fn keepalive(self, keepalive: Option<Keepalive>) -> Self {
-        self.with(|settings| settings.config = settings.config.clone().keepalive(keepalive))
-    }
-
-    /// Sets all limits and deadlines of open connections, those included that were set one by one before. Begin with
-    /// [`Config::new`] for a client.
-    #[must_use]
-    pub fn config(self, config: Config) -> Self {
-        self.with(|settings| settings.config = config)
-    }
-
-    /// Calls `look` with the head of each request right before it is written. Default: nobody looks.
-    ///
-    /// It is for showing what goes out. The bytes hold cookies and credentials: keep them out of logs.
-    #[must_use]
-    pub fn on_request(self, look: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        self.with(|settings| settings.on_request = Some(OnRequest(Arc::new(look))))
-    }
-
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut ClientSettings<C::ClientTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
 }
 
 impl<R: Runtime> Connector<R> {
-    /// Connects to a `ws` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says
+    /// Connects to a `ws` or `wss` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says
     /// and what the connector says go out together.
     ///
-    /// Addresses of both families are tried side by side (RFC 8305), the request is sent, the answer checked.
+    /// Addresses of both families are tried side by side (RFC 8305), the stream is encrypted for `wss`, the request is
+    /// sent, the answer checked.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] before anything is sent; [`Error::Connect`] if no address can be reached;
-    /// [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
+    /// [`Error::Tls`]; [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
     /// [`Error::Incomplete`] if there was none; [`Error::HandshakeTimeout`] or [`Error::Transport`].
     ///
     /// # Cancel safety
@@ -197,23 +101,40 @@ impl<R: Runtime> Connector<R> {
         Q: TryInto<ClientRequest>,
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
     {
-        let request = self.request(target)?;
-        let (host, port) = (request.uri().host().to_owned(), request.uri().port());
-        if request.uri().is_secure() {
-            return Err(Error::invalid("wss needs TLS, which is not built in"));
-        }
-        let deadline = self.deadline::<Clock<R>>();
-        let connecting = async { race::<R>(R::resolve(&host, port).await?).await };
+        let settings = &*self.settings;
+        let request = settings.request(target)?;
+        let (host, port) = (request.uri().host(), request.uri().port());
+        let tls = match request.uri().is_secure() {
+            false => None,
+            true => Some(
+                settings
+                    .tls
+                    .clone()
+                    .or_else(R::default_tls)
+                    .ok_or_else(|| {
+                        Error::invalid("wss needs TLS, which is not built in or was not set")
+                    })?,
+            ),
+        };
+        let deadline = settings.deadline(Clock::<R>::now());
+        let connecting = async {
+            let addresses = R::resolve(host, port).await.map_err(Error::Connect)?;
+            let stream = race::<R>(addresses).await.map_err(Error::Connect)?;
+            match tls {
+                None => Ok(stream),
+                Some(tls) => R::encrypt(stream, host, tls).await.map_err(Error::Tls),
+            }
+        };
         let stream = until::<Clock<R>, _>(deadline, connecting)
             .await
-            .ok_or_else(|| self.timed_out())?
-            .map_err(Error::Connect)?;
+            .ok_or_else(|| settings.timed_out())??;
         self.shake_hands(stream, &request, deadline).await
     }
 }
 
-impl<R> Connector<R> {
-    /// Makes the opening handshake on a transport that is connected already, whatever the runtime.
+impl<C: Carrier> Connector<C> {
+    /// Makes the opening handshake on a transport that is connected already, whatever the runtime. For `wss` it must
+    /// be encrypted already too.
     ///
     /// # Errors
     ///
@@ -232,54 +153,9 @@ impl<R> Connector<R> {
         Q: TryInto<ClientRequest>,
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
     {
-        let request = self.request(target)?;
-        let deadline = self.deadline::<T::Timer>();
+        let request = self.settings.request(target)?;
+        let deadline = self.settings.deadline(T::Timer::now());
         self.shake_hands(transport, &request, deadline).await
-    }
-
-    fn request<Q>(&self, target: Q) -> Result<ClientRequest, Error>
-    where
-        Q: TryInto<ClientRequest>,
-        Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
-    {
-        let settings = &*self.settings;
-        let mut request = target.try_into().map_err(Error::invalid)?;
-        if let Some(limits) = settings.limits {
-            request = request.limits(limits);
-        }
-        if !settings.subprotocols.is_empty() {
-            request = request
-                .subprotocols(&settings.subprotocols)
-                .map_err(Error::invalid)?;
-        }
-        if let Some(extension) = &settings.extension {
-            request = request.extension(Arc::clone(extension));
-        }
-        for (name, value) in &settings.headers {
-            request = request
-                .header(name.clone(), value.clone())
-                .map_err(Error::invalid)?;
-        }
-        Ok(request)
-    }
-
-    fn deadline<C: Timer>(&self) -> Instant {
-        C::now() + self.settings.timeout.min(FAR)
-    }
-
-    fn timed_out(&self) -> Error {
-        Error::HandshakeTimeout {
-            after: self.settings.timeout,
-        }
-    }
-
-    /// What the end of a handshake means, early or late.
-    fn ended(&self, error: ClientHandshakeError) -> Error {
-        match error {
-            ClientHandshakeError::Ended { .. } => Error::Incomplete,
-            ClientHandshakeError::TimedOut { .. } => self.timed_out(),
-            error => error.into(),
-        }
     }
 
     async fn shake_hands<T: Transport>(
@@ -289,10 +165,8 @@ impl<R> Connector<R> {
         deadline: Instant,
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ClientHandshake::new(request, random::nonce());
-        if let Some(OnRequest(look)) = &self.settings.on_request {
-            look(handshake.request());
-        }
+        let mut handshake = ClientHandshake::new(request, nonce());
+        self.settings.show(handshake.request());
         let answered = until::<T::Timer, _>(deadline, async {
             dialogue.write(handshake.request()).await?;
             let answered = dialogue.read(|read| match read {
@@ -310,7 +184,7 @@ impl<R> Connector<R> {
             ..
         } = match answered {
             Some(Ok(Ok(established))) => established,
-            Some(Ok(Err(error))) => return Err(self.ended(error)),
+            Some(Ok(Err(error))) => return Err(self.settings.ended(error)),
             Some(Err(failed)) => {
                 return Err(match handshake.handle_eof() {
                     // What has come of a refusal says more than how the transport ended.
@@ -319,7 +193,7 @@ impl<R> Connector<R> {
                 });
             }
             // So does a refusal whose body is not complete in time.
-            None => return Err(self.ended(handshake.handle_timeout())),
+            None => return Err(self.settings.ended(handshake.handle_timeout())),
         };
         let websocket = WebSocket::open(
             Role::Client,
@@ -332,8 +206,6 @@ impl<R> Connector<R> {
         Ok((websocket, response))
     }
 }
-
-type Clock<R> = <<R as Runtime>::Stream as Transport>::Timer;
 
 /// Connects to the first address that answers.
 async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
@@ -383,28 +255,21 @@ async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
     .await
 }
 
-impl fmt::Debug for OnRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnRequest")
-    }
-}
-
-impl<R> Clone for Connector<R> {
+impl<C: Carrier> Clone for Connector<C> {
     fn clone(&self) -> Self {
         Self {
             settings: Arc::clone(&self.settings),
-            runtime: PhantomData,
         }
     }
 }
 
-impl<R> Default for Connector<R> {
+impl<C: Carrier> Default for Connector<C> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<R> fmt::Debug for Connector<R> {
+impl<C: Carrier> fmt::Debug for Connector<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Connector").field(&self.settings).finish()
     }

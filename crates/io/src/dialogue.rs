@@ -1,9 +1,9 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use bowline_proto::Config;
+use bowline_shell::FAR;
 
 use crate::transport::until;
 use crate::{PollRead, PollWrite, Timer, Transport};
@@ -99,6 +99,3 @@ impl<T: Transport> Dialogue<T> {
 
 /// Reads in one turn.
 const READS: usize = 64;
-
-/// A deadline that is as good as none: far enough, and no overflow of any clock.
-pub(crate) const FAR: Duration = Duration::from_secs(60 * 60 * 24 * 365);

@@ -8,11 +8,9 @@ mod concurrency;
 mod connector;
 mod cork;
 mod dialogue;
-mod error;
 #[cfg(feature = "futures")]
 mod futures;
 mod memory;
-mod random;
 mod receiver;
 mod runtime;
 mod sender;
@@ -24,10 +22,9 @@ mod websocket;
 pub use acceptor::{Acceptor, Http, Opening, Upgrading};
 pub use connector::Connector;
 pub use cork::corked;
-pub use error::Error;
 pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
 pub use receiver::{Chunk, Event, Receiver};
-pub use runtime::Runtime;
+pub use runtime::{Carrier, NoTls, Runtime};
 pub use sender::Sender;
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Parts, WebSocket};
@@ -46,4 +43,5 @@ pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
     Volume,
 };
+pub use bowline_shell::Error;
 pub use {bytes, http};

@@ -1,13 +1,27 @@
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
 use crate::Transport;
 
-/// What a runtime brings to a [`Connector`](crate::Connector) and an [`Acceptor`](crate::Acceptor): streams, timers
-/// and name resolution. The timer is that of the stream's [`Transport`].
-pub trait Runtime: Send + Sync + 'static {
-    /// A TCP stream. `TCP_NODELAY` is set: what is written is wanted at the other end.
+/// What stands under a [`Connector`](crate::Connector) and an [`Acceptor`](crate::Acceptor), with a [`Runtime`] or
+/// without.
+pub trait Carrier: 'static {
+    /// What a client encrypts with: which authorities it trusts, which certificate it shows. [`NoTls`] if it can't.
+    type ClientTls: Clone + fmt::Debug + Send + Sync + 'static;
+    /// What a server encrypts with: its certificate and key. [`NoTls`] if it can't.
+    type ServerTls: Clone + fmt::Debug + Send + Sync + 'static;
+}
+
+/// What a [`Carrier`] encrypts with that doesn't encrypt. There is no value of it.
+#[derive(Clone, Debug)]
+pub enum NoTls {}
+
+/// What a runtime brings to a [`Connector`](crate::Connector) and an [`Acceptor`](crate::Acceptor): streams, timers,
+/// name resolution and TLS. The timer is that of the stream's [`Transport`].
+pub trait Runtime: Carrier + Send + Sync {
+    /// A stream over TCP, encrypted or not. `TCP_NODELAY` is set: what is written is wanted at the other end.
     type Stream: Transport;
 
     /// Resolves a host name, or an address written out, to addresses in the order of preference.
@@ -23,4 +37,33 @@ pub trait Runtime: Send + Sync + 'static {
     ///
     /// Nobody listens there, or the way is closed.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// What `wss` is encrypted with if nothing else was [set](crate::Connector::tls); `None`: something must be set.
+    ///
+    /// It is asked for each connection: making it anew each time would be slow.
+    fn default_tls() -> Option<Self::ClientTls>;
+
+    /// Encrypts a connected stream as the client of `host`, a name or an address.
+    ///
+    /// # Errors
+    ///
+    /// The server's certificate is not good for `host`, or nothing could be agreed on.
+    fn encrypt(
+        stream: Self::Stream,
+        host: &str,
+        tls: Self::ClientTls,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Encrypts an accepted stream as the server.
+    ///
+    /// # Errors
+    ///
+    /// The client speaks no TLS, or nothing could be agreed on. It was told so, where it listens.
+    fn accept_encrypted(
+        stream: Self::Stream,
+        tls: Self::ServerTls,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
+
+/// The timer of a runtime's streams.
+pub(crate) type Clock<R> = <<R as Runtime>::Stream as Transport>::Timer;

@@ -96,7 +96,7 @@ impl<T: Transport> WebSocket<T> {
         let connection = match role {
             Role::Server => Connection::server(config, extension),
             Role::Client => {
-                Connection::client(MaskKeys::new(crate::random::fill), config, extension)
+                Connection::client(MaskKeys::new(bowline_shell::fill), config, extension)
             }
         };
         let (outbound, inbound, deadlines) = connection.split();

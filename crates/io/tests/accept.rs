@@ -4,6 +4,7 @@ mod common_open;
 
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use bowline_handshake::{HeadError, RefusalReason};
 use bowline_io::{
-    Acceptor, CloseCode, Config, Connector, Error, Memory, Opening, OriginPolicy, PollRead,
-    PollWrite, Role, Runtime, Transport,
+    Acceptor, Carrier, CloseCode, Config, Connector, Error, Memory, NoTls, Opening, OriginPolicy,
+    PollRead, PollWrite, Role, Runtime, Transport,
 };
 use bowline_testing::extension::RunLength;
 use bowline_testing::hex::assert_bytes_eq;
@@ -33,11 +34,24 @@ const HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 /// The close deadline by default.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// A runtime whose transports all come from the tests.
-struct Unconnected;
+/// A runtime whose streams come from the tests.
+struct OnStream<T>(PhantomData<fn() -> T>);
 
-impl Runtime for Unconnected {
-    type Stream = Memory<TestTimer>;
+/// What becomes of encrypting a stream.
+#[derive(Clone, Copy, Debug)]
+enum Encrypting {
+    Succeeds,
+    Fails,
+    Hangs,
+}
+
+impl<T: Transport> Carrier for OnStream<T> {
+    type ClientTls = NoTls;
+    type ServerTls = Encrypting;
+}
+
+impl<T: Transport + Send> Runtime for OnStream<T> {
+    type Stream = T;
 
     async fn resolve(_: &str, _: u16) -> io::Result<Vec<std::net::SocketAddr>> {
         unreachable!("the tests bring their transports")
@@ -46,28 +60,29 @@ impl Runtime for Unconnected {
     async fn connect(_: std::net::SocketAddr) -> io::Result<Self::Stream> {
         unreachable!("the tests bring their transports")
     }
-}
 
-/// A runtime whose streams follow a script.
-struct OnScript;
-
-impl Runtime for OnScript {
-    type Stream = Scripted;
-
-    async fn resolve(_: &str, _: u16) -> io::Result<Vec<std::net::SocketAddr>> {
-        unreachable!("the tests bring their transports")
+    fn default_tls() -> Option<NoTls> {
+        None
     }
 
-    async fn connect(_: std::net::SocketAddr) -> io::Result<Self::Stream> {
-        unreachable!("the tests bring their transports")
+    async fn encrypt(_: Self::Stream, _: &str, tls: NoTls) -> io::Result<Self::Stream> {
+        match tls {}
+    }
+
+    async fn accept_encrypted(stream: Self::Stream, tls: Encrypting) -> io::Result<Self::Stream> {
+        match tls {
+            Encrypting::Succeeds => Ok(stream),
+            Encrypting::Fails => Err(io::ErrorKind::InvalidData.into()),
+            Encrypting::Hangs => std::future::pending().await,
+        }
     }
 }
 
-fn acceptor() -> Acceptor<Unconnected> {
+fn acceptor() -> Acceptor<OnStream<Memory<TestTimer>>> {
     Acceptor::new()
 }
 
-fn connector() -> Connector<Unconnected> {
+fn connector() -> Connector<OnStream<Memory<TestTimer>>> {
     Connector::new()
 }
 
@@ -808,7 +823,7 @@ fn served_handlers_write_once_per_batch() {
         Read::Bytes(b"\x88\x80\0\0\0\0".to_vec()),
         Read::End,
     ]);
-    let acceptor = Acceptor::<OnScript>::new();
+    let acceptor = Acceptor::<OnStream<Scripted>>::new();
     let served: Result<(), Error> = run(acceptor.serve(transport, async |ws| {
         while let Some(message) = ws.recv().await? {
             ws.send(message).await?;
@@ -823,6 +838,29 @@ fn served_handlers_write_once_per_batch() {
     let expected = [ANSWER.as_bytes(), b"\x81\x05Hello\x81\x05Hello", b"\x88\0"];
     assert_eq!(writes.collect::<Vec<_>>(), expected);
     assert_drained(&log);
+}
+
+#[test]
+fn streams_are_encrypted_before_they_are_read() {
+    let open = |tls| {
+        let (transport, log) = Scripted::new([
+            Read::Bytes([REQUEST.as_bytes(), b"\x88\x80\0\0\0\0"].concat()),
+            Read::End,
+        ]);
+        let acceptor = Acceptor::<OnStream<Scripted>>::new().tls(tls);
+        let started = passed();
+        let opened = run(acceptor.open(transport)).map(drop);
+        (opened, log, passed() - started)
+    };
+    let (opened, ..) = open(Encrypting::Succeeds);
+    opened.unwrap();
+    let (opened, log, _) = open(Encrypting::Fails);
+    assert!(matches!(opened, Err(Error::Tls(_))), "{opened:?}");
+    assert!(!log.all().iter().any(|did| matches!(did, Did::Wrote(_))));
+    // The deadline of the opening handshake covers it.
+    let (opened, _, took) = open(Encrypting::Hangs);
+    let timed_out = matches!(opened, Err(Error::HandshakeTimeout { after }) if after == took);
+    assert!(timed_out, "{opened:?} after {took:?}");
 }
 
 #[test]

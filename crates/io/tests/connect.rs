@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use bowline_handshake::{ClientHandshakeError, HeadError, accept_key};
 use bowline_io::{
-    Acceptor, ClientRequest, CloseCode, Connector, Error, HeadLimits, Memory, PollRead, PollWrite,
-    Runtime, Transport,
+    Acceptor, Carrier, ClientRequest, CloseCode, Connector, Error, HeadLimits, Memory, NoTls,
+    PollRead, PollWrite, Runtime, Transport,
 };
 use bowline_testing::extension::RunLength;
 use bowline_testing::hex::assert_bytes_eq;
@@ -32,6 +32,10 @@ struct Network {
     /// Attempts, with the time since the first.
     attempts: Vec<(SocketAddr, Duration)>,
     dropped: usize,
+    /// Hosts that streams were encrypted for.
+    encrypted: Vec<String>,
+    /// How streams are encrypted where nothing is set.
+    default_tls: Option<Way>,
     /// The server's ends of connections that stand.
     accepted: Vec<Memory<TestTimer>>,
 }
@@ -74,6 +78,11 @@ impl Drop for Attempt {
     }
 }
 
+impl Carrier for OnNetwork {
+    type ClientTls = Way;
+    type ServerTls = NoTls;
+}
+
 impl Runtime for OnNetwork {
     type Stream = Memory<TestTimer>;
 
@@ -98,6 +107,20 @@ impl Runtime for OnNetwork {
         let (client, server) = Memory::pair(64 * 1024);
         NETWORK.with_borrow_mut(|network| network.accepted.push(server));
         Ok(client)
+    }
+
+    fn default_tls() -> Option<Way> {
+        NETWORK.with_borrow(|network| network.default_tls)
+    }
+
+    async fn encrypt(stream: Self::Stream, host: &str, tls: Way) -> io::Result<Self::Stream> {
+        NETWORK.with_borrow_mut(|network| network.encrypted.push(host.to_owned()));
+        tls.go().await?;
+        Ok(stream)
+    }
+
+    async fn accept_encrypted(_: Self::Stream, tls: NoTls) -> io::Result<Self::Stream> {
+        match tls {}
     }
 }
 
@@ -154,6 +177,53 @@ fn connect_and_echo() -> Result<(), Error> {
         ws.close(CloseCode::NORMAL).await
     };
     run(join(asking, serve())).0
+}
+
+#[test]
+fn wss_is_encrypted_for_the_host_and_ws_is_not() {
+    const AT_ONCE: Way = Way::Opens(Duration::ZERO);
+    let encrypted_by = |connector: Connector<OnNetwork>, default_tls, url: &str| {
+        network(&[("192.0.2.1:81", AT_ONCE)]);
+        NETWORK.with_borrow_mut(|network| network.default_tls = default_tls);
+        let asking = async {
+            let mut ws = connector.connect(url).await?;
+            ws.close(CloseCode::NORMAL).await
+        };
+        run(join(asking, serve())).0.unwrap();
+        NETWORK.with_borrow_mut(|network| std::mem::take(&mut network.encrypted))
+    };
+    let (set, unset) = (connector().tls(AT_ONCE), connector());
+    let hangs = Some(Way::Hangs);
+    assert_eq!(
+        encrypted_by(set.clone(), hangs, "wss://Example.com:81/"),
+        ["example.com"]
+    );
+    assert_eq!(encrypted_by(set.clone(), hangs, "wss://[::1]:81/"), ["::1"]);
+    assert_eq!(
+        encrypted_by(unset.clone(), Some(AT_ONCE), "wss://a:81/"),
+        ["a"]
+    );
+    assert!(encrypted_by(set, hangs, "ws://a:81/").is_empty());
+    assert!(encrypted_by(unset, hangs, "ws://a:81/").is_empty());
+}
+
+#[test]
+fn encrypting_fails_in_its_own_words_and_in_time() {
+    let error = |tls| {
+        network(&[("192.0.2.1:443", Way::Opens(Duration::from_secs(4)))]);
+        let started = passed();
+        let connected = run(connector().tls(tls).connect("wss://example.com/"));
+        (connected.unwrap_err(), passed() - started)
+    };
+    let (failed, _) = error(Way::Fails(Duration::ZERO, io::ErrorKind::InvalidData));
+    let Error::Tls(cause) = failed else {
+        panic!("{failed:?}");
+    };
+    assert_eq!(cause.kind(), io::ErrorKind::InvalidData);
+    // One deadline for all of it.
+    let (failed, took) = error(Way::Hangs);
+    assert!(matches!(failed, Error::HandshakeTimeout { after: TIMEOUT }));
+    assert_eq!(took, TIMEOUT);
 }
 
 /// What a server does after its answer.
@@ -525,7 +595,7 @@ fn what_is_invalid_is_told_before_anything_happens() {
     );
     assert_eq!(
         invalid(connector(), "wss://example.com/"),
-        "wss needs TLS, which is not built in"
+        "wss needs TLS, which is not built in or was not set"
     );
     invalid(connector(), "ws://example.com/#top");
     invalid(connector(), "ws://user@example.com/");

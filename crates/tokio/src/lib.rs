@@ -4,6 +4,7 @@
 mod runtime;
 mod stream;
 mod timer;
+mod tls;
 
 pub use runtime::Tokio;
 pub use stream::{Io, IoReader, IoWriter, Stream, StreamReader, StreamWriter};
@@ -11,6 +12,9 @@ pub use timer::Timer;
 
 #[cfg(feature = "deflate")]
 pub use bowline_deflate::PerMessageDeflate;
+
+#[cfg(feature = "rustls-tls")]
+pub use bowline_tls::{ClientTls, ServerTls, TlsError, rustls};
 
 pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,

@@ -1,3 +1,4 @@
+use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -10,21 +11,49 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::task::coop;
 
 use crate::Timer;
+#[cfg(feature = "rustls-tls")]
+use crate::tls::{self, Encrypted};
+use crate::tls::{ClientTls, ServerTls};
 
-/// A TCP stream of tokio, with `TCP_NODELAY`.
+/// A TCP stream of tokio, with `TCP_NODELAY`; encrypted if the URL or the acceptor says so.
+///
+/// The halves of a plain stream know nothing of each other. Those of an encrypted one share it under a lock that is
+/// held for one call.
 #[derive(Debug)]
-pub struct Stream(TcpStream);
+pub struct Stream(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Plain(TcpStream),
+    #[cfg(feature = "rustls-tls")]
+    Encrypted(Box<Encrypted>),
+}
 
 /// The reading half of a [`Stream`].
 #[derive(Debug)]
-pub struct StreamReader(OwnedReadHalf);
+pub struct StreamReader(ReaderKind);
 
-/// The writing half of a [`Stream`]. Dropping it ends the direction.
+#[derive(Debug)]
+enum ReaderKind {
+    Plain(OwnedReadHalf),
+    #[cfg(feature = "rustls-tls")]
+    Encrypted(ReadHalf<Encrypted>),
+}
+
+/// The writing half of a [`Stream`]. Dropping it ends the direction, unless the stream is encrypted: then both halves
+/// must be dropped.
 #[derive(Debug)]
 pub struct StreamWriter {
-    half: OwnedWriteHalf,
+    half: WriterKind,
     /// Writes since the task's budget was spent.
     beyond: u32,
+}
+
+#[derive(Debug)]
+enum WriterKind {
+    Plain(OwnedWriteHalf),
+    #[cfg(feature = "rustls-tls")]
+    Encrypted(WriteHalf<Encrypted>),
 }
 
 /// Any stream with tokio's traits as a transport, such as a `UnixStream` or a pair in memory: give it to
@@ -47,7 +76,38 @@ impl From<TcpStream> for Stream {
     fn from(stream: TcpStream) -> Self {
         // It fails only on a socket that is dead, as the first read or write will say.
         let _ = stream.set_nodelay(true);
-        Self(stream)
+        Self(Kind::Plain(stream))
+    }
+}
+
+#[cfg(feature = "rustls-tls")]
+impl Stream {
+    pub(crate) async fn encrypt(self, host: &str, tls: ClientTls) -> io::Result<Self> {
+        let stream = tls::connect(self.plain()?, host, tls).await?;
+        Ok(Self(Kind::Encrypted(Box::new(stream))))
+    }
+
+    pub(crate) async fn accept_encrypted(self, tls: ServerTls) -> io::Result<Self> {
+        let stream = tls::accept(self.plain()?, tls).await?;
+        Ok(Self(Kind::Encrypted(Box::new(stream))))
+    }
+
+    fn plain(self) -> io::Result<TcpStream> {
+        match self.0 {
+            Kind::Plain(stream) => Ok(stream),
+            Kind::Encrypted(_) => Err(io::Error::other("the stream is encrypted already")),
+        }
+    }
+}
+
+#[cfg(not(feature = "rustls-tls"))]
+impl Stream {
+    pub(crate) async fn encrypt(self, _: &str, tls: ClientTls) -> io::Result<Self> {
+        match tls {}
+    }
+
+    pub(crate) async fn accept_encrypted(self, tls: ServerTls) -> io::Result<Self> {
+        match tls {}
     }
 }
 
@@ -57,12 +117,18 @@ impl Transport for Stream {
     type Timer = Timer;
 
     fn divide(self) -> (StreamReader, StreamWriter) {
-        let (reader, writer) = self.0.into_split();
-        let writer = StreamWriter {
-            half: writer,
-            beyond: 0,
+        let (reader, half) = match self.0 {
+            Kind::Plain(stream) => {
+                let (reader, writer) = stream.into_split();
+                (ReaderKind::Plain(reader), WriterKind::Plain(writer))
+            }
+            #[cfg(feature = "rustls-tls")]
+            Kind::Encrypted(stream) => {
+                let (reader, writer) = tokio::io::split(*stream);
+                (ReaderKind::Encrypted(reader), WriterKind::Encrypted(writer))
+            }
         };
-        (StreamReader(reader), writer)
+        (StreamReader(reader), StreamWriter { half, beyond: 0 })
     }
 }
 
@@ -82,7 +148,11 @@ where
 
 impl PollRead for StreamReader {
     fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        read(&mut self.0, cx, buffer)
+        match &mut self.0 {
+            ReaderKind::Plain(half) => read(half, cx, buffer),
+            #[cfg(feature = "rustls-tls")]
+            ReaderKind::Encrypted(half) => read(half, cx, buffer).map(tls::end),
+        }
     }
 
     fn poll_read_buf(
@@ -90,12 +160,41 @@ impl PollRead for StreamReader {
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
-        // The future keeps nothing between polls.
-        pin!(self.0.read_buf(buffer)).poll(cx)
+        match &mut self.0 {
+            ReaderKind::Plain(half) => read_buf(half, cx, buffer),
+            #[cfg(feature = "rustls-tls")]
+            ReaderKind::Encrypted(half) => read_buf(half, cx, buffer).map(tls::end),
+        }
+    }
+}
+
+impl WriterKind {
+    fn as_pin(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
+        match self {
+            Self::Plain(half) => Pin::new(half),
+            #[cfg(feature = "rustls-tls")]
+            Self::Encrypted(half) => Pin::new(half),
+        }
     }
 }
 
 impl StreamWriter {
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(
+            Pin<&mut (dyn AsyncWrite + Unpin)>,
+            &mut Context<'_>,
+        ) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if self.goes_beyond_budget() {
+            let half = &mut self.half;
+            let beyond = coop::unconstrained(poll_fn(|cx| write(half.as_pin(), cx)));
+            return pin!(beyond).poll(cx);
+        }
+        write(self.half.as_pin(), cx)
+    }
+
     /// Tells whether to write although the budget of the running task is spent.
     ///
     /// Output that is to go at the end of a poll still goes then. But a task that only writes is refused in the end, so
@@ -112,13 +211,7 @@ impl StreamWriter {
 
 impl PollWrite for StreamWriter {
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.goes_beyond_budget() {
-            match self.half.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
-            }
-        }
-        Pin::new(&mut self.half).poll_write(cx, bytes)
+        self.write(cx, |half, cx| half.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -126,26 +219,21 @@ impl PollWrite for StreamWriter {
         cx: &mut Context<'_>,
         runs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.goes_beyond_budget() {
-            match self.half.try_write_vectored(runs) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
-            }
-        }
-        Pin::new(&mut self.half).poll_write_vectored(cx, runs)
+        self.write(cx, |half, cx| half.poll_write_vectored(cx, runs))
     }
 
     fn is_write_vectored(&self) -> bool {
+        // Records of TLS are filled from several runs too.
         true
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The kernel holds nothing back.
-        Poll::Ready(Ok(()))
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The kernel holds nothing back, as tokio's stream knows.
+        self.half.as_pin().poll_flush(cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.half).poll_shutdown(cx)
+        self.half.as_pin().poll_shutdown(cx)
     }
 }
 
@@ -159,7 +247,7 @@ impl<S: AsyncRead + 'static> PollRead for IoReader<S> {
         cx: &mut Context<'_>,
         buffer: &mut BytesMut,
     ) -> Poll<io::Result<usize>> {
-        pin!(self.0.read_buf(buffer)).poll(cx)
+        read_buf(&mut self.0, cx, buffer)
     }
 }
 
@@ -199,6 +287,15 @@ fn read<R: AsyncRead + Unpin>(
     Poll::Ready(Ok(buffer.filled().len()))
 }
 
+fn read_buf<R: AsyncRead + Unpin>(
+    reader: &mut R,
+    cx: &mut Context<'_>,
+    buffer: &mut BytesMut,
+) -> Poll<io::Result<usize>> {
+    // The future keeps nothing between polls.
+    pin!(reader.read_buf(buffer)).poll(cx)
+}
+
 /// Writes that a task may make in one poll after its budget is spent.
 const BEYOND: u32 = 16;
 
@@ -207,8 +304,6 @@ const REFUSALS: u32 = 2;
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
-
     use bowline_io::Runtime as _;
     use tokio::net::TcpListener;
 
@@ -233,8 +328,12 @@ mod tests {
     #[tokio::test]
     async fn both_ends_write_without_delay() {
         let (client, server) = connected().await;
-        assert!(client.0.nodelay().unwrap());
-        assert!(server.0.nodelay().unwrap());
+        for stream in [client, server] {
+            let Kind::Plain(stream) = stream.0 else {
+                panic!("encrypted");
+            };
+            assert!(stream.nodelay().unwrap());
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use http::Response;
 
 /// Why a connection was not made, or did not end in order.
 ///
-/// An orderly end is no error: [`recv`](crate::Receiver::recv) gives `None` then.
+/// An orderly end is no error: receiving gives `None` then.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,13 +23,16 @@ pub enum Error {
     Transport(io::Error),
     /// No address of the server can be reached.
     Connect(io::Error),
+    /// Encryption could not be agreed on: the peer's certificate is not to be trusted, it wants one of ours, or there
+    /// is no version or cipher that both speak.
+    Tls(io::Error),
     /// The peer ended the transport without a Close frame.
     Lost {
         /// How long our last ping had been waiting for an answer, if it was.
         pinged: Option<Duration>,
     },
-    /// Nothing can be sent any more: the connection is closed or over. How it ended is in
-    /// [`ended`](crate::Receiver::ended).
+    /// Nothing can be sent any more: the connection is closed or over. `ended` says how
+    /// it ended.
     Closed,
     /// The message or ping can't be sent.
     Send(Box<SendError>),
@@ -62,6 +65,7 @@ impl fmt::Display for Error {
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Connect(_) => f.write_str("the server can't be reached"),
+            Self::Tls(_) => f.write_str("encryption could not be agreed on"),
             Self::Lost { pinged: None } => {
                 f.write_str("the peer ended the transport without a Close frame")
             }
@@ -93,7 +97,7 @@ impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
             Self::Protocol(error) => Some(error.as_ref()),
-            Self::Transport(error) | Self::Connect(error) => Some(error),
+            Self::Transport(error) | Self::Connect(error) | Self::Tls(error) => Some(error),
             Self::Handshake(error) => Some(error.as_ref()),
             Self::Request(reason) => Some(reason.as_ref()),
             // Shown in their own words; what is behind them is the source.
@@ -110,7 +114,8 @@ impl error::Error for Error {
 }
 
 impl Error {
-    pub(crate) fn invalid(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
+    /// Something that is not valid, found before anything was sent.
+    pub fn invalid(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self::Invalid(error.into())
     }
 }
@@ -155,7 +160,7 @@ impl From<ClientHandshakeError> for Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Transport(error) | Error::Connect(error) => error,
+            Error::Transport(error) | Error::Connect(error) | Error::Tls(error) => error,
             error => Self::other(error),
         }
     }

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 /// # Panics
 ///
 /// If the operating system has no randomness to give, which leaves nothing safe to do.
-pub(crate) fn fill(bytes: &mut [u8]) {
+pub fn fill(bytes: &mut [u8]) {
     POOL.with_borrow_mut(|pool| {
         for byte in bytes {
             *byte = pool.take();
@@ -16,7 +16,7 @@ pub(crate) fn fill(bytes: &mut [u8]) {
 }
 
 /// A nonce for a `Sec-WebSocket-Key`.
-pub(crate) fn nonce() -> [u8; 16] {
+pub fn nonce() -> [u8; 16] {
     let mut nonce = [0; 16];
     fill(&mut nonce);
     nonce

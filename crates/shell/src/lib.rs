@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+mod random;
+mod server;
+
+pub use client::ClientSettings;
+pub use error::Error;
+pub use random::{fill, nonce};
+pub use server::ServerSettings;
+
+#[doc(hidden)]
+pub mod macros {
+    //! What the setters name, so that they can be used where nothing of it is imported.
+    pub use bowline_extension::Negotiate;
+    pub use bowline_handshake::{HeadLimits, OriginPolicy, ServerConfig};
+    pub use bowline_proto::{Config, Keepalive};
+    pub use http::header::{HeaderName, HeaderValue};
+}
+
+/// A deadline that is as good as none: far enough, and no overflow of any clock.
+pub const FAR: std::time::Duration = std::time::Duration::from_secs(60 * 60 * 24 * 365);

@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+#[cfg(feature = "ring")]
+mod pem;
+mod server;
+#[cfg(feature = "ring")]
+mod unverified;
+
+pub use client::ClientTls;
+pub use error::TlsError;
+pub use server::ServerTls;
+
+pub use rustls;
+
+/// The one protocol that is offered for a connection (ALPN, RFC 7301): WebSockets begin as HTTP/1.1.
+#[cfg(feature = "ring")]
+const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// What the constructors encrypt with, named so that no choice of the whole program is asked for.
+#[cfg(feature = "ring")]
+fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
+    std::sync::Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// What a read has come to where TLS ended without saying so (`close_notify`): the end, as over TCP.
+///
+/// Whether anything is missing then is for WebSocket to say, which has an end of its own: the Close frame.
+///
+/// # Errors
+///
+/// As the read, if it failed in another way.
+pub fn end(read: std::io::Result<usize>) -> std::io::Result<usize> {
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Ok(0),
+        read => read,
+    }
+}
