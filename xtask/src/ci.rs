@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::args::Args;
-use crate::conformance::{self, Cases, Role};
+use crate::conformance::{self, Cases, Extent, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
@@ -27,7 +27,8 @@ Runs, in this order:
   tidy          cargo xtask tidy
   programs      release builds of the program and the echo examples, for the rest
   peers         fetches what others wrote and the next ones talk with
-  interop-PEER  cargo xtask interop --peer PEER, for each
+  interop-PEER  cargo xtask interop --peer PEER, for each; its windows and takeover are steps called
+                combinations-PEER
   conformance   cargo xtask conformance --groups 1-7,10,12,13 --quick
   soak          cargo xtask soak --minutes 1 --connections 200, on Linux
 
@@ -94,10 +95,11 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         })?;
     }
     if scope.holds("cli") {
-        interop::check(&mut steps, &workspace, &interop::chosen(None)?)?;
+        let peers = interop::chosen(None)?;
+        interop::check(&mut steps, &workspace, &peers, interop::MESSAGES)?;
     }
     if scope.holds("cli") || scope.holds("tokio") {
-        let cases = Cases::new(Some("1-7,10,12,13"), true)?;
+        let cases = Cases::new(Some("1-7,10,12,13"), Extent::Quick)?;
         for role in [Role::Server, Role::Client] {
             let name = format!("conformance-{role}");
             steps.run(&name, |step| {

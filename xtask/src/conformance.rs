@@ -7,24 +7,30 @@ use std::process::Command;
 
 use crate::Result;
 use crate::args::Args;
+use crate::interop;
 use crate::peers::{self, Server};
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "
 Runs the Autobahn test suite against bowline-tokio's echo server, `bowline serve` and
-bowline-tokio's client. A non-strict answer counts as failed. Reports: target/conformance/.
+bowline-tokio's client, and of groups 12 and 13, compression, the messages up to 16 KiB against
+bowline-tokio's with context takeover. A non-strict answer counts as failed.
+Reports: target/conformance/.
 
   --role server|client   only this role
   --groups LIST          groups of cases, for example `1-7,10` (default: all, 517 cases)
-  --quick                of groups 12 and 13, compression, only messages up to 16 KiB
+  --quick                of groups 12 and 13 only messages up to 16 KiB; with context takeover only
+                         group 13 against the server
+  --full                 all cases with context takeover too, and the combinations of
+                         `cargo xtask interop` with 10,000 messages each; takes hours
 
 The suite is installed once, into the user's cache directory. It runs on CPython 2.7: one in the
 PATH or pyenv's, else Debian bullseye's, unpacked beside the suite. AUTOBAHN_PYTHON2 names another.
 ";
 
 /// The role of the peer that is tested.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
     Server,
     Client,
@@ -32,17 +38,51 @@ pub(crate) enum Role {
 
 /// Which cases of the suite are run.
 pub(crate) struct Cases {
-    /// As the suite takes them.
-    patterns: String,
-    /// Only the small messages of the cases with compression.
-    quick: bool,
+    groups: Vec<u8>,
+    extent: Extent,
+}
+
+/// How many of the cases with compression are run.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Extent {
+    /// Small messages only, and few with context takeover.
+    Quick,
+    /// With context takeover small messages only.
+    Usual,
+    Full,
 }
 
 impl Cases {
     /// The cases of these groups, such as `1-7,10`; all of them without.
-    pub(crate) fn new(groups: Option<&str>, quick: bool) -> Result<Self> {
-        let patterns = groups.map_or_else(|| Ok("*".to_owned()), patterns)?;
-        Ok(Self { patterns, quick })
+    pub(crate) fn new(list: Option<&str>, extent: Extent) -> Result<Self> {
+        let groups = groups(list.unwrap_or(ALL))?;
+        Ok(Self { groups, extent })
+    }
+
+    /// As the suite takes them.
+    fn patterns(&self) -> String {
+        let patterns: Vec<_> = self
+            .groups
+            .iter()
+            .map(|group| format!("{group}.*"))
+            .collect();
+        patterns.join(",")
+    }
+
+    /// Those for a peer of this role that lets messages refer to earlier ones; `None` if there are none.
+    fn with_takeover(&self, role: Role) -> Option<Self> {
+        let mut groups = self.groups.clone();
+        groups.retain(|group| match (self.extent, role) {
+            // The suite's own wishes for takeover and windows vary only there.
+            (Extent::Quick, Role::Server) => *group == 13,
+            (Extent::Quick, Role::Client) => false,
+            (Extent::Usual | Extent::Full, _) => COMPRESSED.contains(group),
+        });
+        let extent = match self.extent {
+            Extent::Full => Extent::Full,
+            Extent::Usual | Extent::Quick => Extent::Quick,
+        };
+        (!groups.is_empty()).then_some(Self { groups, extent })
     }
 }
 
@@ -54,9 +94,14 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Some(other) => return Err(format!("a role is server or client, not `{other}`").into()),
     };
     let groups = args.value("--groups")?;
-    let quick = args.flag("--quick");
+    let extent = match (args.flag("--quick"), args.flag("--full")) {
+        (false, false) => Extent::Usual,
+        (true, false) => Extent::Quick,
+        (false, true) => Extent::Full,
+        (true, true) => return Err("--quick and --full exclude each other".into()),
+    };
     args.finish()?;
-    let cases = Cases::new(groups.as_deref(), quick)?;
+    let cases = Cases::new(groups.as_deref(), extent)?;
 
     let workspace = Workspace::here()?;
     let mut steps = Steps::new(&workspace.target)?;
@@ -69,6 +114,9 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             let name = format!("conformance-{tested}");
             steps.run(&name, |step| check(step, &workspace, tested, &cases))?;
         }
+    }
+    if extent == Extent::Full {
+        interop::check_combinations(&mut steps, &workspace, MESSAGES)?;
     }
     steps.finish()
 }
@@ -88,14 +136,26 @@ pub(crate) fn check(
         Ok(counts) => notes.push(format!("{peer}: {counts}")),
         Err(error) => failed.push(format!("{peer}: {error}")),
     };
+    let takeover = cases.with_takeover(role);
     match role {
         Role::Server => {
-            let mut echo = Command::new(peers::example(workspace, "tokio_echo_server"));
-            echo.args(["127.0.0.1:0", "--max-message", MAX_MESSAGE]);
+            let echo = || {
+                let mut echo = Command::new(peers::example(workspace, "tokio_echo_server"));
+                echo.args(["127.0.0.1:0", "--max-message", MAX_MESSAGE]);
+                echo
+            };
             note(
                 "tokio_echo_server",
-                server(step, workspace, "tokio_echo_server", &mut echo, cases),
+                server(step, workspace, "tokio_echo_server", &mut echo(), cases),
             );
+            if let Some(cases) = takeover {
+                let (agent, mut echo) = ("tokio_echo_server-takeover", echo());
+                echo.arg("--context-takeover");
+                note(
+                    "with takeover",
+                    server(step, workspace, agent, &mut echo, &cases),
+                );
+            }
             let mut serve = Command::new(peers::bowline(workspace));
             serve.args(["serve", "--echo-any", "--listen", "127.0.0.1:0"]);
             serve.args(["--max-message", MAX_MESSAGE]);
@@ -105,12 +165,17 @@ pub(crate) fn check(
             );
         }
         Role::Client => {
-            let port = peers::free_port()?;
-            let mut suite = suite(workspace, "tokio_echo_client", cases);
-            suite.args(["client", &port.to_string(), &cases.patterns, "--"]);
-            suite.arg(peers::example(workspace, "tokio_echo_client"));
-            suite.args(["--autobahn", &format!("ws://127.0.0.1:{port}")]);
-            note("tokio_echo_client", watch(step, &mut suite));
+            note(
+                "tokio_echo_client",
+                client(step, workspace, "tokio_echo_client", &[], cases),
+            );
+            if let Some(cases) = takeover {
+                let (agent, options) = ("tokio_echo_client-takeover", ["--context-takeover"]);
+                note(
+                    "with takeover",
+                    client(step, workspace, agent, &options, &cases),
+                );
+            }
         }
     }
     if failed.is_empty() {
@@ -133,17 +198,36 @@ fn server(
     let server = Server::start(command, &log)?;
     let url = format!("ws://{}", server.address);
     let mut suite = suite(workspace, agent, cases);
-    watch(step, suite.args(["server", &url, &cases.patterns]))
+    watch(step, suite.args(["server", &url, &cases.patterns()]))
+}
+
+fn client(
+    step: &mut Step,
+    workspace: &Workspace,
+    agent: &str,
+    options: &[&str],
+    cases: &Cases,
+) -> Result<String> {
+    let port = peers::free_port()?;
+    let mut suite = suite(workspace, agent, cases);
+    suite.args(["client", &port.to_string(), &cases.patterns(), "--"]);
+    suite.arg(peers::example(workspace, "tokio_echo_client"));
+    suite.args(["--autobahn", &format!("ws://127.0.0.1:{port}")]);
+    watch(step, suite.args(options))
 }
 
 /// The suite's driver, set up to report on `agent`.
 fn suite(workspace: &Workspace, agent: &str, cases: &Cases) -> Command {
+    let quick = match cases.extent {
+        Extent::Quick => "1",
+        Extent::Usual | Extent::Full => "0",
+    };
     let mut command = Command::new("bash");
     command
         .current_dir(&workspace.root)
         .arg(Path::new("xtask/conformance/autobahn.sh"))
         .env("AUTOBAHN_STRICT", "1")
-        .env("AUTOBAHN_QUICK", if cases.quick { "1" } else { "0" })
+        .env("AUTOBAHN_QUICK", quick)
         .env("AUTOBAHN_AGENT", agent)
         .env(
             "AUTOBAHN_OUT",
@@ -166,18 +250,18 @@ fn watch(step: &mut Step, command: &mut Command) -> Result<String> {
     }
 }
 
-/// `1-3,10` as the suite's patterns: `1.*,2.*,3.*,10.*`.
-fn patterns(groups: &str) -> Result<String> {
-    let mut patterns = Vec::new();
-    for part in groups.split(',') {
+/// `1-3,10` as numbers.
+fn groups(list: &str) -> Result<Vec<u8>> {
+    let mut groups = Vec::new();
+    for part in list.split(',') {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let range = first.parse::<u8>().ok().zip(last.parse::<u8>().ok());
         let Some((first, last)) = range.filter(|(first, last)| first <= last) else {
             return Err(format!("`{part}` is no group of cases, like `9`, or `1-7`").into());
         };
-        patterns.extend((first..=last).map(|group| format!("{group}.*")));
+        groups.extend(first..=last);
     }
-    Ok(patterns.join(","))
+    Ok(groups)
 }
 
 impl fmt::Display for Role {
@@ -192,16 +276,53 @@ impl fmt::Display for Role {
 /// Groups 9 and 10 send messages of up to 16 MiB, fragmented ones included.
 const MAX_MESSAGE: &str = "67108864";
 
+/// Every group that the suite has; there is none with 8 or 11.
+const ALL: &str = "1-7,9-10,12-13";
+
+/// The groups that need permessage-deflate.
+const COMPRESSED: [u8; 2] = [12, 13];
+
+/// How many messages a combination exchanges when time doesn't matter.
+const MESSAGES: usize = 10_000;
+
 #[cfg(test)]
 mod tests {
-    use super::patterns;
+    use super::*;
 
     #[test]
     fn groups_are_single_or_ranges() {
-        assert_eq!(patterns("1-3,10").unwrap(), "1.*,2.*,3.*,10.*");
-        assert_eq!(patterns("9").unwrap(), "9.*");
+        assert_eq!(groups("1-3,10").unwrap(), [1, 2, 3, 10]);
+        assert_eq!(groups("9").unwrap(), [9]);
         for bad in ["", "7-1", "a", "1,", "1-2-3"] {
-            assert!(patterns(bad).is_err(), "{bad}");
+            assert!(groups(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_suite_takes_patterns() {
+        let cases = Cases::new(Some("1-2,13"), Extent::Usual).unwrap();
+        assert_eq!(cases.patterns(), "1.*,2.*,13.*");
+    }
+
+    #[test]
+    fn takeover_is_for_the_groups_with_compression() {
+        let takeover = |list, extent, role| {
+            let cases = Cases::new(list, extent).unwrap().with_takeover(role);
+            cases.map(|cases| (cases.patterns(), cases.extent == Extent::Full))
+        };
+        let some = |patterns: &str, full| Some((patterns.to_owned(), full));
+        for role in [Role::Server, Role::Client] {
+            assert_eq!(takeover(Some("1-10"), Extent::Full, role), None);
+            assert_eq!(takeover(None, Extent::Full, role), some("12.*,13.*", true));
+            assert_eq!(
+                takeover(None, Extent::Usual, role),
+                some("12.*,13.*", false)
+            );
+        }
+        assert_eq!(
+            takeover(None, Extent::Quick, Role::Server),
+            some("13.*", false)
+        );
+        assert_eq!(takeover(None, Extent::Quick, Role::Client), None);
     }
 }

@@ -1,6 +1,8 @@
 //! `cargo xtask interop`: peers that others wrote.
 
 mod browser;
+mod combination;
+mod combinations;
 mod fetch;
 mod library;
 mod proxy;
@@ -14,6 +16,7 @@ use crate::peers::{self, Server};
 use crate::steps::Steps;
 use crate::workspace::Workspace;
 
+pub(crate) use combinations::MESSAGES;
 use proxy::Proxy;
 
 pub(crate) const HELP: &str = "
@@ -26,7 +29,11 @@ Lets the program `bowline` talk with peers that others wrote:
   nginx, haproxy, caddy
                         as proxies between all of these and us
 
-  --peer NAME   only this one
+With websockets, ws and chromium every window from 8 to 15 bits is tried, with context takeover on and off in each
+direction, as far as the peer can do it; the log says what can't be done and why.
+
+  --peer NAME      only this one
+  --messages N     how many messages each such combination exchanges; default 200
 
 Needs python3 with pip, and node 20.18.1 or later with npm. The libraries are fetched once, in the versions that
 xtask/interop/ pins. Programs that are missing are Debian's: Chromium is installed, which takes root, and proxies are
@@ -38,6 +45,8 @@ servers said, is in target/interop/.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
+    /// Whether every combination of windows and takeover is tried with it.
+    combines: bool,
 }
 
 /// What a peer is to us.
@@ -62,39 +71,51 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "websockets",
         kind: Kind::ClientAndServer(Language::Python),
+        combines: true,
     },
     Peer {
         name: "aiohttp",
         kind: Kind::ClientAndServer(Language::Python),
+        combines: false,
     },
     Peer {
         name: "ws",
         kind: Kind::ClientAndServer(Language::Node),
+        combines: true,
     },
     Peer {
         name: "undici",
         kind: Kind::Client(Language::Node),
+        combines: false,
     },
     Peer {
         name: "chromium",
         kind: Kind::Browser,
+        combines: true,
     },
     Peer {
         name: "nginx",
         kind: Kind::Proxy(proxy::NGINX),
+        combines: false,
     },
     Peer {
         name: "haproxy",
         kind: Kind::Proxy(proxy::HAPROXY),
+        combines: false,
     },
     Peer {
         name: "caddy",
         kind: Kind::Proxy(proxy::CADDY),
+        combines: false,
     },
 ];
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
     let name = args.value("--peer")?;
+    let messages = match args.value("--messages")? {
+        None => MESSAGES,
+        Some(number) => number.parse().map_err(|_| "--messages takes a number")?,
+    };
     args.finish()?;
     let chosen = chosen(name.as_deref())?;
     let workspace = Workspace::here()?;
@@ -103,12 +124,17 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         peers::build(step, &workspace)?;
         Ok(String::new())
     })?;
-    check(&mut steps, &workspace, &chosen)?;
+    check(&mut steps, &workspace, &chosen, messages)?;
     steps.finish()
 }
 
-/// Fetches the peers, then runs a step for each.
-pub(crate) fn check(steps: &mut Steps, workspace: &Workspace, chosen: &[&Peer]) -> Result<()> {
+/// Fetches the peers, then runs a step for each, and one for its combinations with so many messages each.
+pub(crate) fn check(
+    steps: &mut Steps,
+    workspace: &Workspace,
+    chosen: &[&Peer],
+    messages: usize,
+) -> Result<()> {
     let lab = Lab::new(workspace);
     steps.run("peers", |step| fetch::fetch(step, &lab, chosen))?;
     for peer in chosen {
@@ -121,6 +147,32 @@ pub(crate) fn check(steps: &mut Steps, workspace: &Workspace, chosen: &[&Peer]) 
                 let server = library::server(step, &lab, language, peer.name)?;
                 Ok(format!("{client}; {server}"))
             }
+        })?;
+    }
+    combine(steps, &lab, chosen, messages)
+}
+
+/// Fetches the peers that combinations are tried with, then tries these with so many messages each.
+pub(crate) fn check_combinations(
+    steps: &mut Steps,
+    workspace: &Workspace,
+    messages: usize,
+) -> Result<()> {
+    let lab = Lab::new(workspace);
+    let peers: Vec<_> = PEERS.iter().filter(|peer| peer.combines).collect();
+    steps.run("peers", |step| fetch::fetch(step, &lab, &peers))?;
+    combine(steps, &lab, &peers, messages)
+}
+
+/// Runs a step for each of the chosen peers that combinations are tried with.
+fn combine(steps: &mut Steps, lab: &Lab, chosen: &[&Peer], messages: usize) -> Result<()> {
+    for peer in chosen.iter().filter(|peer| peer.combines) {
+        let name = format!("combinations-{}", peer.name);
+        steps.run(&name, |step| match peer.kind {
+            Kind::Client(language) | Kind::ClientAndServer(language) => {
+                combinations::library(step, lab, language, peer.name, messages)
+            }
+            Kind::Browser | Kind::Proxy(_) => combinations::browser(step, lab, peer.name, messages),
         })?;
     }
     Ok(())

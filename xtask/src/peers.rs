@@ -137,9 +137,11 @@ pub(crate) fn converse(command: &mut Command, input: &[u8]) -> Result<Said> {
     converse_within(PATIENCE, command, input, 0)
 }
 
-/// Like [`converse`], but the input doesn't end before the program has printed `expected` bytes.
+/// Like [`converse`], but the input doesn't end before the program has printed `expected` bytes, for which it may take a
+/// second a MiB longer.
 pub(crate) fn converse_until(command: &mut Command, input: &[u8], expected: usize) -> Result<Said> {
-    converse_within(PATIENCE, command, input, expected)
+    let patience = PATIENCE + Duration::from_secs(expected as u64 >> 20);
+    converse_within(patience, command, input, expected)
 }
 
 fn converse_within(

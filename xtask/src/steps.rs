@@ -193,7 +193,8 @@ impl Step {
         self.note(line)
     }
 
-    fn note(&mut self, line: &str) -> Result<()> {
+    /// Logs a line.
+    pub(crate) fn note(&mut self, line: &str) -> Result<()> {
         writeln!(self.log, "{line}")?;
         if self.tail.len() == TAIL {
             self.tail.pop_front();

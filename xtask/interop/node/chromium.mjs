@@ -7,7 +7,8 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual, parseArgs } from "node:util";
 
-import { assertNegotiated, library } from "./exchange.mjs";
+import { launch } from "./browser.mjs";
+import { assertNegotiated } from "./exchange.mjs";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -321,19 +322,7 @@ async function until(expected, get) {
 }
 
 mkdirSync(values.shots, { recursive: true });
-browser = await library("playwright-core").chromium.launch({
-  executablePath: values.chromium,
-  args: [
-    // Whoever runs this as root, or in a container, has no sandbox.
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-proxy-server",
-  ],
-});
+browser = await launch(values.chromium);
 try {
   const tooLong = sleep(everything, undefined, { ref: false }).then(() => assert.fail("it takes too long"));
   await Promise.race([run(), tooLong]);

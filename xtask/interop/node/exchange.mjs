@@ -31,6 +31,36 @@ export function* seeded(seed, count, longest) {
   }
 }
 
+/// Messages with a content and a length of many kinds: each content with each of the lengths that matter first, then with
+/// lengths of up to `longest` bytes, most of them short. Needs nothing from outside, since it also runs in a page.
+export function* mixed(seed, count, longest) {
+  let state = (seed % 2147483646) + 1;
+  const below = (bound) => {
+    state = (state * 48271) % 2147483647;
+    return state % bound;
+  };
+  const record = () => `{"id":${below(1e6)},"name":"user ${below(1e6)}","tags":["a","b"],"active":true},`;
+  const contents = [
+    Array.from({ length: longest / 40 }, record).join(""),
+    Array.from({ length: longest }, () => ["a", "ß", "世", "🪢"][below(4)]).join(""),
+    Uint8Array.from({ length: 2 * longest }, () => below(256)),
+    new Uint8Array(2 * longest),
+    "round and round, ".repeat(longest / 8),
+  ];
+  const lengths = [0, 1, 125, 126, 2 ** 16 - 1, 2 ** 16, longest];
+  for (let number = 0; number < count; number += 1) {
+    const content = contents[number % contents.length];
+    let length = lengths[number % lengths.length];
+    if (number >= contents.length * lengths.length) {
+      length = Math.floor(2 ** ((below(1000) / 1000) * Math.log2(longest)));
+    }
+    const start = below(content.length - Math.min(length, content.length) + 1);
+    const part = content.slice(start, start + length);
+    // Half a character at either end can't be sent.
+    yield typeof part === "string" ? part.replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, "") : part;
+  }
+}
+
 /// Numbers below a bound, the same ones for the same seed: a generator by Lehmer.
 export function randomness(seed) {
   let state = (seed % 2147483646) + 1;

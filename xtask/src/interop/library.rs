@@ -263,7 +263,7 @@ fn run(
     peers::converse_until(&mut connect, input, expected)
 }
 
-fn same(what: &str, expected: &[u8], found: &[u8]) -> Result<()> {
+pub(super) fn same(what: &str, expected: &[u8], found: &[u8]) -> Result<()> {
     if expected == found {
         return Ok(());
     }
@@ -298,10 +298,10 @@ fn lines(exchange: &Exchange, mut fill: impl FnMut(&mut Random, usize) -> Vec<u8
 }
 
 /// SplitMix64: the same numbers for the same seed.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
