@@ -3,6 +3,7 @@
 
 #[allow(unsafe_code)]
 pub mod alloc;
+pub mod certificates;
 pub mod extension;
 pub mod feed;
 pub mod fuzzing;
