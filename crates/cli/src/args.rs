@@ -3,6 +3,7 @@ use clap::{Parser, Subcommand};
 use http::{HeaderName, HeaderValue};
 
 use crate::compression::Compression;
+use crate::encryption::{Connecting, Serving};
 
 /// WebSockets from a shell.
 #[derive(Debug, Parser)]
@@ -39,6 +40,9 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) compression: Compression,
 
+    #[command(flatten)]
+    pub(crate) encryption: Serving,
+
     /// Echo on every path but /chat.
     #[arg(long)]
     pub(crate) echo_any: bool,
@@ -53,7 +57,7 @@ are written to a pipe as they are, without a line end.
 
 Exit codes: 0 after an orderly end (1000, 1001 or no code), 1 after any other, 2 for wrong usage.")]
 pub(crate) struct Connect {
-    /// Where to, such as ws://localhost:9001/chat.
+    /// Where to, such as ws://localhost:9001/chat or wss://example.com/.
     pub(crate) url: WsUri,
 
     /// Add a header to the request, such as `Authorization: Bearer 123`.
@@ -79,6 +83,9 @@ pub(crate) struct Connect {
 
     #[command(flatten)]
     pub(crate) compression: Compression,
+
+    #[command(flatten)]
+    pub(crate) encryption: Connecting,
 
     /// Send one line, print one message, close.
     #[arg(long)]

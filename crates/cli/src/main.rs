@@ -4,6 +4,7 @@
 mod args;
 mod compression;
 mod connect;
+mod encryption;
 mod escape;
 mod failure;
 mod serve;

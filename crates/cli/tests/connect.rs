@@ -385,7 +385,7 @@ fn wrong_arguments_are_refused() {
         &["connect", "ws://localhost/", "-H", "no colon"],
         &["connect", "ws://localhost/", "-H", "Host: elsewhere"],
         &["connect", "ws://localhost/", "--subprotocol", "not a token"],
-        &["connect", "wss://localhost/"],
+        &["connect", "wss://localhost/", "--cacert", "/no/such/file"],
     ] {
         let output = run(arguments, b"");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -120,10 +120,12 @@ fn every_other_certificate_is_refused() {
 #[test]
 fn built_in_authorities_know_nobody_of_ours() {
     let strange = Authority::new("ours").server(&["localhost"], Validity::Now);
-    for client in [
-        ClientTls::webpki_roots(),
-        ClientTls::platform_verifier().unwrap(),
-    ] {
+    // A system may know no authority at all, and its verifier says so.
+    let platform = ClientTls::platform_verifier().ok();
+    for client in [Some(ClientTls::webpki_roots()), platform]
+        .into_iter()
+        .flatten()
+    {
         let outcome = shake_hands(&client, "localhost", &serving(&strange));
         assert!(
             matches!(outcome.client, Err(Error::InvalidCertificate(_))),

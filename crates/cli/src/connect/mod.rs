@@ -82,6 +82,9 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
     if let Some(deflate) = args.compression.extension(Takeover::Both) {
         connector = connector.extension(deflate);
     }
+    if args.url.is_secure() {
+        connector = connector.tls(args.encryption.tls()?);
+    }
     if args.verbose {
         connector = connector.on_request(heads::request);
     }

@@ -47,13 +47,18 @@ pub(crate) async fn run(args: args::Serve) -> Result<(), Failure> {
     if let Some(deflate) = args.compression.extension(Takeover::None) {
         acceptor = acceptor.extension(deflate);
     }
+    let tls = args.encryption.tls(address.ip())?;
+    let encrypted = tls.is_some();
+    if let Some(tls) = tls {
+        acceptor = acceptor.tls(tls);
+    }
     let site = Arc::new(Site {
         acceptor,
         only_loopback: address.ip().is_loopback(),
         echo_any: args.echo_any,
         room: Room::default(),
     });
-    announce(address);
+    announce(address, encrypted);
 
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
@@ -100,7 +105,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-fn announce(address: SocketAddr) {
+fn announce(address: SocketAddr, encrypted: bool) {
     let mut addresses = vec![address];
     if address.ip().is_unspecified() {
         addresses = vec![loopback(address), outgoing(address)]
@@ -110,9 +115,10 @@ fn announce(address: SocketAddr) {
             .collect();
         addresses.dedup();
     }
+    let s = if encrypted { "s" } else { "" };
     for address in addresses {
         log(format_args!(
-            "listening on http://{address}/ (ws://{address}/echo, ws://{address}/chat)"
+            "listening on http{s}://{address}/ (ws{s}://{address}/echo, ws{s}://{address}/chat)"
         ));
     }
 }

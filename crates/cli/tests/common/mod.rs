@@ -66,6 +66,8 @@ pub(crate) struct Server {
     child: Child,
     stdout: BufReader<ChildStdout>,
     pub(crate) address: SocketAddr,
+    /// `ws` or `wss`.
+    scheme: &'static str,
 }
 
 impl Server {
@@ -79,17 +81,23 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
-        let (_, rest) = line.split_once("http://").unwrap();
+        let (before, rest) = line.split_once("://").unwrap();
+        let scheme = if before.ends_with("https") {
+            "wss"
+        } else {
+            "ws"
+        };
         let (address, _) = rest.split_once('/').unwrap();
         Self {
             child,
             stdout,
             address: address.parse().unwrap(),
+            scheme,
         }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("ws://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// The first line of the log from here on that contains `part`.
@@ -100,11 +108,16 @@ impl Server {
 
     /// The answer to a request, whole.
     pub(crate) fn ask(&self, request: &str) -> String {
+        String::from_utf8(self.ask_bytes(request.as_bytes())).unwrap()
+    }
+
+    /// As [`ask`](Self::ask), whatever comes.
+    pub(crate) fn ask_bytes(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
+        stream.write_all(request).unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
         answer
     }
 
