@@ -13,26 +13,37 @@ use crate::{Config, Ended, EndedBy, Inbound, Outbound, OutboundStatus};
 #[derive(Debug)]
 pub struct Deadlines {
     role: Role,
-    keepalive: Option<Keepalive>,
-    idle: Option<Duration>,
-    close: Duration,
-    write: Option<Duration>,
+    /// The keepalive: silence before a ping, and time for the answer.
+    silence: Span,
+    answer: Span,
+    idle: Span,
+    close: Span,
+    write: Span,
     max_drain: u64,
-    heard: Option<Instant>,
-    pinged: Option<Instant>,
-    message: Option<Instant>,
+    /// From where moments count.
+    began: Option<Instant>,
+    heard: Moment,
+    pinged: Moment,
+    message: Moment,
     /// When output last moved while it waits, or the Close went out.
-    moved: Option<Instant>,
+    moved: Moment,
     written: u64,
-    /// When a message last went out through an extension that wants to give back memory, and after how long.
-    encoded_at: Option<(Instant, Duration)>,
-    encoded: u64,
+    /// In a box, since few extensions hold memory.
+    release: Option<Box<Release>>,
     was_waiting: bool,
     closing: bool,
     /// What began the end, once it was noted.
     by: Option<EndedBy>,
     gave_up: bool,
     shut_down: bool,
+}
+
+/// A message went out through an extension that wants to give back memory.
+#[derive(Debug)]
+struct Release {
+    since: Moment,
+    after: Span,
+    encoded: u64,
 }
 
 /// What to wait for.
@@ -101,20 +112,25 @@ impl Deadlines {
     ///
     /// Time runs from the first [`wants`](Self::wants).
     pub const fn new(role: Role, config: &Config) -> Self {
+        let (silence, answer) = match config.keepalive {
+            Some(Keepalive { after, answer }) => (Span::of(Some(after)), Span::of(Some(answer))),
+            None => (Span::EVER, Span::EVER),
+        };
         Self {
             role,
-            keepalive: config.keepalive,
-            idle: config.idle,
-            close: config.close,
-            write: config.write,
+            silence,
+            answer,
+            idle: Span::of(config.idle),
+            close: Span::of(Some(config.close)),
+            write: Span::of(config.write),
             max_drain: config.max_drain,
-            heard: None,
-            pinged: None,
-            message: None,
-            moved: None,
+            began: None,
+            heard: Moment::NEVER,
+            pinged: Moment::NEVER,
+            message: Moment::NEVER,
+            moved: Moment::NEVER,
             written: 0,
-            encoded_at: None,
-            encoded: 0,
+            release: None,
             was_waiting: false,
             closing: false,
             by: None,
@@ -157,19 +173,19 @@ impl Deadlines {
         if self.gave_up || outbound.is_closed() || !inbound.is_open() {
             return None;
         }
-        let keepalive = self.keepalive?;
-        let after = keepalive.answer;
-        if has_passed(now, self.pinged, after) {
+        let moment = self.moment(now);
+        if self.pinged.is_over(self.answer, moment) {
+            let after = self.answer.duration();
             let timeout = Timeout::Pong { after };
             self.close_for(&timeout, CloseCode::INTERNAL_ERROR, outbound);
             inbound.abort();
             self.give_up(EndedBy::Deadline);
             return Some(timeout);
         }
-        if self.pinged.is_none() && has_passed(now, self.heard, keepalive.after) {
+        if self.pinged == Moment::NEVER && self.heard.is_over(self.silence, moment) {
             // An empty ping is always accepted while we are open.
             let _ = outbound.ping(&[]);
-            self.pinged = Some(now);
+            self.pinged = moment;
         }
         None
     }
@@ -190,43 +206,41 @@ impl Deadlines {
         if self.gave_up {
             return None;
         }
+        let moment = self.moment(now);
         if out.closed || !inbound.is_open() {
-            if has_passed(now, self.moved, self.close) {
+            if self.moved.is_over(self.close, moment) {
                 self.gave_up = true;
-                return Some(Timeout::Close { after: self.close });
+                let after = self.close.duration();
+                return Some(Timeout::Close { after });
             }
             return None;
         }
-        if let Some(after) = self.write
-            && out.waiting
-            && has_passed(now, self.moved, after)
-        {
+        if out.waiting && self.moved.is_over(self.write, moment) {
             self.give_up(EndedBy::Deadline);
+            let after = self.write.duration();
             return Some(Timeout::Write { after });
         }
-        if let Some(after) = self.idle
-            && has_passed(now, self.message, after)
-        {
+        if self.message.is_over(self.idle, moment) {
+            let after = self.idle.duration();
             let timeout = Timeout::Idle { after };
             self.close_for(&timeout, CloseCode::POLICY_VIOLATION, outbound);
             return Some(timeout);
         }
-        self.release(now, inbound, outbound);
+        self.release(moment, inbound, outbound);
         None
     }
 
     /// Lets the extension's halves give back memory that was not needed for a while.
-    fn release(&mut self, now: Instant, inbound: &mut Inbound, outbound: &mut Outbound) {
-        if let Some(after) = inbound.release_after()
-            && has_passed(now, self.message, after)
-        {
+    fn release(&mut self, now: Moment, inbound: &mut Inbound, outbound: &mut Outbound) {
+        let after = Span::of(inbound.release_after());
+        if self.message.is_over(after, now) {
             inbound.release();
         }
-        if let Some((since, after)) = self.encoded_at
-            && has_passed(now, Some(since), after)
+        if let Some(release) = &self.release
+            && release.since.is_over(release.after, now)
         {
             outbound.release();
-            self.encoded_at = None;
+            self.release = None;
         }
     }
 
@@ -245,7 +259,13 @@ impl Deadlines {
 
     /// How long our last ping has been waiting for an answer at `now`, if it is.
     pub fn unanswered(&self, now: Instant) -> Option<Duration> {
-        Some(now.saturating_duration_since(self.pinged?))
+        if self.pinged == Moment::NEVER {
+            return None;
+        }
+        let pinged = self
+            .began?
+            .checked_add(Duration::from_nanos(self.pinged.0))?;
+        Some(now.saturating_duration_since(pinged))
     }
 
     /// How the connection ended, as far as that is known now.
@@ -265,26 +285,35 @@ impl Deadlines {
 
     /// Turns what was noted into instants.
     fn note(&mut self, now: Instant, inbound: &mut Inbound, out: OutboundStatus) {
-        if inbound.take_heard() || self.heard.is_none() {
-            self.heard = Some(now);
-            self.pinged = None;
+        self.began.get_or_insert(now);
+        let now = self.moment(now);
+        if inbound.take_heard() || self.heard == Moment::NEVER {
+            self.heard = now;
+            self.pinged = Moment::NEVER;
         }
-        if inbound.take_message_seen() || self.message.is_none() {
-            self.message = Some(now);
+        if inbound.take_message_seen() || self.message == Moment::NEVER {
+            self.message = now;
         }
         let closing = out.closed || !inbound.is_open();
         let begins = closing && !self.closing || out.waiting && !self.was_waiting;
         if begins || out.written != self.written {
-            self.moved = Some(now);
+            self.moved = now;
         }
         if closing && self.by.is_none() {
             self.by = Some(began(inbound, out));
         }
-        if let Some(after) = out.release_after
-            && (out.encoded != self.encoded || self.encoded_at.is_none())
-        {
-            self.encoded_at = Some((now, after));
-            self.encoded = out.encoded;
+        if let Some(after) = out.release_after {
+            let encoded = out.encoded;
+            let new = || Release {
+                since: now,
+                after: Span::of(Some(after)),
+                encoded,
+            };
+            match &mut self.release {
+                Some(release) if release.encoded == encoded => {}
+                Some(release) => **release = new(),
+                release @ None => *release = Some(Box::new(new())),
+            }
         }
         self.closing = closing;
         self.was_waiting = out.waiting;
@@ -292,27 +321,34 @@ impl Deadlines {
     }
 
     fn until(&self, ending: bool, inbound: &Inbound, out: OutboundStatus) -> Option<Instant> {
-        let after = |since: Option<Instant>, after| since?.checked_add(after);
-        if ending {
-            return after(self.moved, self.close);
+        let next = if ending {
+            self.moved.after(self.close)
+        } else {
+            let write = match out.waiting {
+                true => self.moved.after(self.write),
+                false => Moment::NEVER,
+            };
+            let alive = match self.pinged {
+                Moment::NEVER => self.heard.after(self.silence),
+                pinged => pinged.after(self.answer),
+            };
+            let release = self.release.as_ref();
+            write
+                .min(alive)
+                .min(self.message.after(self.idle))
+                .min(self.message.after(Span::of(inbound.release_after())))
+                .min(release.map_or(Moment::NEVER, |release| release.since.after(release.after)))
+        };
+        if next == Moment::NEVER {
+            return None;
         }
-        let write = self.write.filter(|_| out.waiting);
-        let alive = self.keepalive.and_then(|keepalive| {
-            after(self.pinged, keepalive.answer).or_else(|| after(self.heard, keepalive.after))
-        });
-        [
-            write.and_then(|write| after(self.moved, write)),
-            alive,
-            self.idle.and_then(|idle| after(self.message, idle)),
-            inbound
-                .release_after()
-                .and_then(|release| after(self.message, release)),
-            self.encoded_at
-                .and_then(|(since, release)| after(Some(since), release)),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        self.began?.checked_add(Duration::from_nanos(next.0))
+    }
+
+    /// `now`, as a moment of this connection.
+    fn moment(&self, now: Instant) -> Moment {
+        let began = self.began.unwrap_or(now);
+        Moment(Span::of(Some(now.saturating_duration_since(began))).0)
     }
 
     /// RFC 6455 §7.1.1: the server ends TCP first; whoever fails the connection doesn't wait either.
@@ -328,8 +364,47 @@ impl Deadlines {
     }
 }
 
-fn has_passed(now: Instant, since: Option<Instant>, after: Duration) -> bool {
-    since.is_some_and(|since| now.saturating_duration_since(since) >= after)
+/// A duration in nanoseconds: half the size of what std has. The longest is for ever.
+#[derive(Clone, Copy, Debug)]
+struct Span(u64);
+
+/// A moment in nanoseconds since the connection began to wait.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Moment(u64);
+
+impl Span {
+    const EVER: Self = Self(u64::MAX);
+
+    /// `None`, and more than five centuries: for ever.
+    const fn of(duration: Option<Duration>) -> Self {
+        let Some(duration) = duration else {
+            return Self::EVER;
+        };
+        let nanoseconds = duration.as_nanos();
+        if nanoseconds < Self::EVER.0 as u128 {
+            Self(nanoseconds as u64)
+        } else {
+            Self::EVER
+        }
+    }
+
+    const fn duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+impl Moment {
+    const NEVER: Self = Self(u64::MAX);
+
+    const fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    /// True if it was this long ago.
+    fn is_over(self, span: Span, now: Self) -> bool {
+        let end = self.after(span);
+        end != Self::NEVER && end <= now
+    }
 }
 
 /// Which of what has happened came first.
