@@ -138,11 +138,11 @@ impl Config {
         self.max_drain = bytes;
         self
     }
+}
 
-    /// Frames that one message may have: each costs work, however small.
-    pub(crate) fn max_fragments(&self) -> u64 {
-        (self.max_message / 64).max(MIN_FRAGMENTS)
-    }
+/// Frames that one message may have: each costs work, however small.
+pub(crate) fn max_fragments(max_message: u64) -> u64 {
+    (max_message / 64).max(MIN_FRAGMENTS)
 }
 
 impl Keepalive {

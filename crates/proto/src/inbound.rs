@@ -32,22 +32,15 @@ use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError, Volume};
 #[derive(Debug)]
 pub struct Inbound {
     decoder: Decoder,
-    extension: Option<Box<dyn Decode>>,
-    /// The extension may hold memory of messages that went through it.
-    held: bool,
-    volume: Volume,
+    // In boxes is what an idle connection or a plain one lacks: there may be a million of them.
+    extension: Option<Box<Extended>>,
     state: State,
     /// The transport gives nothing more.
     ended: bool,
-    message: Option<Partial>,
+    message: Option<Box<Partial>>,
     /// A control frame that arrived in pieces.
-    control: Vec<u8>,
-    /// The space that `assembly` lends out.
-    tail: BytesMut,
-    /// The chunk that an extension decoded last.
-    decoded: BytesMut,
+    control: Option<Box<Control>>,
     max_message: u64,
-    max_fragments: u64,
     heard: bool,
     message_seen: bool,
     drained: u64,
@@ -57,9 +50,35 @@ pub struct Inbound {
 #[derive(Debug)]
 enum State {
     Open,
-    PeerClosed(Option<CloseFrame>),
+    PeerClosed(Option<Box<CloseFrame>>),
     Failed,
     Eof,
+}
+
+/// The inbound half of an extension, and what goes with it.
+#[derive(Debug)]
+struct Extended {
+    decode: Box<dyn Decode>,
+    /// It may hold memory of messages that went through it.
+    held: bool,
+    volume: Volume,
+    /// The chunk that it decoded last.
+    decoded: BytesMut,
+}
+
+#[derive(Debug)]
+struct Control {
+    payload: Vec<u8>,
+}
+
+/// What a data frame's header says of its payload.
+enum Begun {
+    /// It is for the message at hand.
+    Part,
+    /// It is a message.
+    Message,
+    /// It is a message for the extension to decode.
+    Extended,
 }
 
 type Handled<'a> = Result<(usize, Option<EventRef<'a>>), ProtocolError>;
@@ -73,17 +92,19 @@ impl Inbound {
         }
         Self {
             decoder,
-            extension,
-            held: false,
-            volume: Volume::default(),
+            extension: extension.map(|decode| {
+                Box::new(Extended {
+                    decode,
+                    held: false,
+                    volume: Volume::default(),
+                    decoded: BytesMut::new(),
+                })
+            }),
             state: State::Open,
             ended: false,
             message: None,
-            control: Vec::new(),
-            tail: BytesMut::new(),
-            decoded: BytesMut::new(),
+            control: None,
             max_message: config.max_message,
-            max_fragments: config.max_fragments(),
             heard: false,
             message_seen: false,
             drained: 0,
@@ -133,19 +154,19 @@ impl Inbound {
         if missing < IN_PLACE {
             return None;
         }
-        let builder = self.message.as_mut()?.builder()?;
+        let (builder, tail) = self.message.as_mut()?.in_place()?;
         // A peer who announces much and sends little is to cost little.
         if builder.len() < IN_PLACE {
             return None;
         }
-        if self.tail.capacity() == 0 {
-            self.tail = builder.spare(missing);
+        if tail.capacity() == 0 {
+            *tail = builder.spare(missing);
             // Capacity beyond the frame would take bytes of the next one.
-            if self.tail.capacity() > missing {
-                drop(self.tail.split_off(missing));
+            if tail.capacity() > missing {
+                drop(tail.split_off(missing));
             }
         }
-        Some(&mut self.tail)
+        Some(tail)
     }
 
     /// Takes the bytes that were appended to [`assembly`](Self::assembly).
@@ -156,7 +177,11 @@ impl Inbound {
     ///
     /// As [`handle`](Self::handle).
     pub fn handle_assembly(&mut self) -> Result<Option<EventRef<'_>>, ProtocolError> {
-        if self.tail.is_empty() {
+        if !self
+            .message
+            .as_ref()
+            .is_some_and(|partial| partial.has_tail())
+        {
             return Ok(None);
         }
         self.heard = true;
@@ -207,8 +232,8 @@ impl Inbound {
     /// The body of the peer's Close frame, once it has arrived and if it had one.
     pub const fn close_frame(&self) -> Option<&CloseFrame> {
         match &self.state {
-            State::PeerClosed(close) => close.as_ref(),
-            State::Open | State::Failed | State::Eof => None,
+            State::PeerClosed(Some(close)) => Some(close),
+            State::PeerClosed(None) | State::Open | State::Failed | State::Eof => None,
         }
     }
 
@@ -221,7 +246,10 @@ impl Inbound {
     /// What the extension has decoded so far.
     #[inline]
     pub const fn volume(&self) -> Volume {
-        self.volume
+        match &self.extension {
+            Some(extension) => extension.volume,
+            None => Volume::NONE,
+        }
     }
 
     /// Bytes thrown away since the end of events.
@@ -241,10 +269,11 @@ impl Inbound {
 
     /// How long after a message the extension wants to give back memory; `None` if it holds none, or never.
     pub(crate) fn release_after(&self) -> Option<Duration> {
-        if !self.held || self.message.is_some() {
+        let extension = self.extension.as_ref()?;
+        if !extension.held || self.message.is_some() {
             return None;
         }
-        self.extension.as_ref()?.release_after()
+        extension.decode.release_after()
     }
 
     /// Lets the extension give back memory: no message came for a while.
@@ -252,8 +281,8 @@ impl Inbound {
         if let Some(extension) = &mut self.extension
             && self.message.is_none()
         {
-            extension.release();
-            self.held = false;
+            extension.decode.release();
+            extension.held = false;
         }
     }
 
@@ -264,22 +293,24 @@ impl Inbound {
             self.drained = self.drained.saturating_add(input.len() as u64);
             return Ok((input.len(), None));
         }
-        if let Some(partial) = &self.message {
+        if let Some(partial) = &mut self.message {
             if partial.is_chunk_pending() {
                 if let Some(run) = self.pending_chunk()? {
                     return Ok((0, Some(self.decoded(&run))));
                 }
-            } else if !self.tail.is_empty()
-                && let Some(event) = self.handle_tail()?
-            {
+            } else if !partial.has_tail() {
+                partial.restore_tail();
+            } else if let Some(event) = self.handle_tail()? {
                 return Ok((0, Some(event)));
             }
-            self.restore_tail();
-        } else if self.decoded.capacity() > 0 {
-            self.decoded = BytesMut::new();
+        } else if let Some(extension) = &mut self.extension
+            && extension.decoded.capacity() > 0
+        {
+            extension.decoded = BytesMut::new();
         }
 
-        let unlimited = self.message.as_ref().map_or(chunked, Partial::is_chunked);
+        let message = self.message.as_ref();
+        let unlimited = message.map_or(chunked, |partial| partial.is_chunked());
         self.decoder.limit(if unlimited {
             u64::MAX
         } else {
@@ -300,10 +331,13 @@ impl Inbound {
 
             if piece.header.opcode.is_control() {
                 if !(piece.first && piece.last) {
-                    if piece.first {
-                        self.control.clear();
-                    }
-                    self.control.extend_from_slice(piece.payload);
+                    let control = match &mut self.control {
+                        Some(control) if !piece.first => control,
+                        control => control.insert(Box::new(Control {
+                            payload: Vec::new(),
+                        })),
+                    };
+                    control.payload.extend_from_slice(piece.payload);
                     if piece.last {
                         return Ok((used, Some(self.assembled_control(piece.header.opcode)?)));
                     }
@@ -321,8 +355,14 @@ impl Inbound {
             let ends = piece.last && piece.header.fin;
             if piece.first {
                 match self.begin_frame(&piece, ends, chunked) {
-                    Ok(false) => {}
-                    Ok(true) => {
+                    Ok(Begun::Part) => {}
+                    Ok(Begun::Extended) => {
+                        return match self.decode_at_once(&piece) {
+                            Ok(event) => Ok((used, event)),
+                            Err(error) => Err(self.fail(error)),
+                        };
+                    }
+                    Ok(Begun::Message) => {
                         // The decoder lets only text and binary begin a message.
                         let kind = piece.header.opcode.message_kind().unwrap_or(BINARY);
                         return match MessageRef::new(kind, piece.payload) {
@@ -353,56 +393,76 @@ impl Inbound {
         }
     }
 
-    /// Takes a data frame's header: it begins a message or goes on with one. True if it is a whole
-    /// message that can be handed out as it lies.
+    /// Takes a data frame's header: it begins a message or goes on with one. `ends`: the frame is here to its end, and
+    /// so is the message.
     #[inline]
     fn begin_frame(
         &mut self,
         piece: &Piece<'_>,
         ends: bool,
         chunked: bool,
-    ) -> Result<bool, ProtocolError> {
+    ) -> Result<Begun, ProtocolError> {
         let header = &piece.header;
         if let Some(partial) = &mut self.message {
-            partial.frame(header, self.max_message, self.max_fragments)?;
-            return Ok(false);
+            partial.frame(header, self.max_message)?;
+            return Ok(Begun::Part);
         }
         let kind = header.opcode.message_kind().unwrap_or(BINARY);
         let extended = match &mut self.extension {
-            Some(extension) => extension.begin(kind, header.rsv)?,
+            Some(extension) => {
+                let extended = extension.decode.begin(kind, header.rsv)?;
+                extension.held |= extended;
+                extended
+            }
             None => false,
         };
-        self.held |= extended;
-        if ends && !extended && !chunked {
-            // As in `Partial::frame`: the decoder may have let it pass.
-            return if header.len > self.max_message {
+        if ends && !chunked {
+            return if extended {
+                Ok(Begun::Extended)
+            } else if header.len > self.max_message {
+                // As in `Partial::frame`: the decoder may have let it pass.
                 Err(ProtocolError::MessageTooBig {
                     limit: self.max_message,
                 })
             } else {
-                Ok(true)
+                Ok(Begun::Message)
             };
         }
         let partial = Partial::new(header, kind, extended, chunked);
         self.message
-            .insert(partial)
-            .frame(header, self.max_message, self.max_fragments)
-            .map(|()| false)
+            .insert(Box::new(partial))
+            .frame(header, self.max_message)
+            .map(|()| Begun::Part)
+    }
+
+    /// Decodes a message that is here to its end, and needs no place to be kept.
+    fn decode_at_once(
+        &mut self,
+        piece: &Piece<'_>,
+    ) -> Result<Option<EventRef<'static>>, ProtocolError> {
+        let Some(extension) = &mut self.extension else {
+            return Ok(None);
+        };
+        let header = &piece.header;
+        let kind = header.opcode.message_kind().unwrap_or(BINARY);
+        let mut partial = Partial::new(header, kind, true, false);
+        partial.frame(header, self.max_message)?;
+        let decode = Some(extension.decode.as_mut());
+        let volume = &mut extension.volume;
+        partial.payload(piece.payload, true, decode, self.max_message, volume)?;
+        self.finish(partial)
     }
 
     fn payload(&mut self, payload: &[u8], ends: bool) -> Result<Taken, ProtocolError> {
         let Some(partial) = &mut self.message else {
             return Ok(Taken::More);
         };
-        let extension = self.extension.as_deref_mut();
-        let taken = partial.payload(
-            payload,
-            ends,
-            extension,
-            self.max_message,
-            &mut self.decoded,
-            &mut self.volume,
-        )?;
+        let mut none = Volume::NONE;
+        let (decode, volume) = match &mut self.extension {
+            Some(extension) => (Some(extension.decode.as_mut()), &mut extension.volume),
+            None => (None, &mut none),
+        };
+        let taken = partial.payload(payload, ends, decode, self.max_message, volume)?;
         if partial.is_chunk_pending() {
             return Ok(self.step_chunks()?.map_or(Taken::More, Taken::Decoded));
         }
@@ -419,9 +479,13 @@ impl Inbound {
             return Ok(None);
         };
         while partial.is_chunk_pending() {
-            if let Taken::Decoded(run) =
-                partial.step(extension.as_mut(), &mut self.decoded, &mut self.volume)?
-            {
+            let Extended {
+                decode,
+                volume,
+                decoded,
+                ..
+            } = extension.as_mut();
+            if let Taken::Decoded(run) = partial.step(decode.as_mut(), decoded, volume)? {
                 return Ok(Some(run));
             }
         }
@@ -430,7 +494,11 @@ impl Inbound {
 
     fn decoded(&mut self, run: &Run) -> EventRef<'_> {
         self.note_chunk(run);
-        chunk(run, &self.decoded)
+        let extension = self.extension.as_ref();
+        chunk(
+            run,
+            extension.map_or(&[], |extension| extension.decoded.as_ref()),
+        )
     }
 
     fn note_chunk(&mut self, run: &Run) {
@@ -443,17 +511,18 @@ impl Inbound {
     }
 
     fn finish_message(&mut self) -> Result<Option<EventRef<'static>>, ProtocolError> {
-        let Some(partial) = self.message.take() else {
-            return Ok(None);
-        };
-        let arrival = partial.arrival();
-        match partial.finish() {
-            Ok(message) => {
-                self.arrived(arrival);
-                Ok(message.map(EventRef::Assembled))
-            }
-            Err(error) => Err(self.fail(error.into())),
+        match self.message.take() {
+            Some(partial) => self.finish(*partial).map_err(|error| self.fail(error)),
+            None => Ok(None),
         }
+    }
+
+    #[inline]
+    fn finish(&mut self, partial: Partial) -> Result<Option<EventRef<'static>>, ProtocolError> {
+        let arrival = partial.arrival();
+        let message = partial.finish()?;
+        self.arrived(arrival);
+        Ok(message.map(EventRef::Assembled))
     }
 
     fn handle_tail(&mut self) -> Result<Option<EventRef<'static>>, ProtocolError> {
@@ -466,35 +535,24 @@ impl Inbound {
 
     /// Moves what was read in place into its message; true if that ends the message.
     fn take_tail(&mut self) -> Result<bool, ProtocolError> {
-        let mut tail = std::mem::take(&mut self.tail);
+        let message = self.message.as_mut();
+        let Some((builder, tail)) = message.and_then(|partial| partial.in_place()) else {
+            return Ok(false);
+        };
+        let mut tail = std::mem::take(tail);
         let (piece, rest) = self.decoder.decode(&mut tail)?;
         let ends = piece.is_some_and(|piece| piece.last && piece.header.fin);
         let surplus = rest.len();
         tail.truncate(tail.len() - surplus);
-        if let Some(builder) = self.message.as_mut().and_then(Partial::builder) {
-            builder.append(tail)?;
-        }
+        builder.append(tail)?;
         Ok(ends)
-    }
-
-    /// Gives the unused space of `assembly` back to its message.
-    #[inline]
-    fn restore_tail(&mut self) {
-        if self.tail.capacity() == 0 {
-            return;
-        }
-        let tail = std::mem::take(&mut self.tail);
-        if let Some(builder) = self.message.as_mut().and_then(Partial::builder) {
-            // Nothing was read into it, and an empty piece is always valid.
-            let _ = builder.append(tail);
-        }
     }
 
     fn assembled_control(&mut self, opcode: OpCode) -> Result<EventRef<'_>, ProtocolError> {
         if opcode != OpCode::Close {
-            return event(opcode, &self.control);
+            return event(opcode, assembled(self.control.as_deref()));
         }
-        match CloseFrame::parse(&self.control) {
+        match CloseFrame::parse(assembled(self.control.as_deref())) {
             Ok(close) => {
                 let event = EventRef::Close(close);
                 self.note(&event);
@@ -509,7 +567,7 @@ impl Inbound {
     fn note(&mut self, event: &EventRef<'_>) {
         if let EventRef::Close(close) = event {
             // RFC 6455 §5.5.1: what the peer didn't finish before its Close is void.
-            self.leave(State::PeerClosed(close.clone()));
+            self.leave(State::PeerClosed(close.clone().map(Box::new)));
         }
     }
 
@@ -528,10 +586,15 @@ impl Inbound {
     fn leave(&mut self, state: State) {
         self.state = state;
         self.message = None;
-        self.tail = BytesMut::new();
-        self.control = Vec::new();
-        self.decoded = BytesMut::new();
+        self.control = None;
+        if let Some(extension) = &mut self.extension {
+            extension.decoded = BytesMut::new();
+        }
     }
+}
+
+fn assembled(control: Option<&Control>) -> &[u8] {
+    control.map_or(&[], |control| &control.payload)
 }
 
 /// What a whole control frame says.

@@ -19,15 +19,9 @@ use crate::{Config, QueueError, Reply, SendError, Volume};
 #[derive(Debug)]
 pub struct Outbound {
     encoder: Encoder,
-    extension: Option<Box<dyn Encode>>,
+    /// In a box, as in [`Inbound`](crate::Inbound).
+    extension: Option<Box<Extended>>,
     compress: Compress,
-    volume: Volume,
-    /// Messages that went through the extension.
-    encoded: u64,
-    /// The extension may hold memory of them that it wants to give back.
-    held: bool,
-    /// After how long.
-    release_after: Option<Duration>,
     transmit: Transmit,
     close: Close,
     /// The transport takes nothing more.
@@ -40,6 +34,19 @@ pub struct Outbound {
     fragments: Option<Fragments>,
     soft_mark: usize,
     hard_mark: usize,
+}
+
+/// The outbound half of an extension, and what goes with it.
+#[derive(Debug)]
+struct Extended {
+    encode: Box<dyn Encode>,
+    volume: Volume,
+    /// Messages that went through it.
+    encoded: u64,
+    /// It may hold memory of them that it wants to give back.
+    held: bool,
+    /// After how long.
+    release_after: Option<Duration>,
 }
 
 /// The one-way latch of the closing handshake.
@@ -95,14 +102,16 @@ impl Outbound {
     fn new(encoder: Encoder, config: &Config, extension: Option<Box<dyn Encode>>) -> Self {
         Self {
             encoder,
-            release_after: extension
-                .as_ref()
-                .and_then(|extension| extension.release_after()),
-            extension,
+            extension: extension.map(|encode| {
+                Box::new(Extended {
+                    release_after: encode.release_after(),
+                    encode,
+                    volume: Volume::NONE,
+                    encoded: 0,
+                    held: false,
+                })
+            }),
             compress: Compress::Auto,
-            volume: Volume::default(),
-            encoded: 0,
-            held: false,
             transmit: Transmit::new(),
             close: Close::Open,
             lost: false,
@@ -324,6 +333,11 @@ impl Outbound {
     /// What the deadlines need to know.
     #[inline]
     pub const fn status(&self) -> OutboundStatus {
+        let (encoded, release_after) = match &self.extension {
+            Some(extension) if self.is_holding() => (extension.encoded, extension.release_after),
+            Some(extension) => (extension.encoded, None),
+            None => (0, None),
+        };
         OutboundStatus {
             waiting: !self.is_empty(),
             closed: self.is_closed(),
@@ -331,26 +345,28 @@ impl Outbound {
             asked: matches!(self.close, Close::Asked),
             done: self.is_done(),
             written: self.transmit.written(),
-            encoded: self.encoded,
-            release_after: if self.is_holding() {
-                self.release_after
-            } else {
-                None
-            },
+            encoded,
+            release_after,
         }
     }
 
     /// What the extension has encoded so far.
     #[inline]
     pub const fn volume(&self) -> Volume {
-        self.volume
+        match &self.extension {
+            Some(extension) => extension.volume,
+            None => Volume::NONE,
+        }
     }
 
     /// True if the extension may hold memory that it wants to give back after a while: the deadlines need to see
     /// [`status`](Self::status) before the next wait.
     #[inline]
     pub const fn is_holding(&self) -> bool {
-        self.held && self.fragments.is_none()
+        match &self.extension {
+            Some(extension) => extension.held && self.fragments.is_none(),
+            None => false,
+        }
     }
 
     /// Lets the extension give back memory: no message was sent for a while.
@@ -358,8 +374,8 @@ impl Outbound {
         if let Some(extension) = &mut self.extension
             && self.fragments.is_none()
         {
-            extension.release();
-            self.held = false;
+            extension.encode.release();
+            extension.held = false;
         }
     }
 
@@ -408,9 +424,10 @@ impl Outbound {
 
     /// Begins a message; `None` if it is to be sent as it is.
     fn begin(&mut self, message: &Outgoing) -> Option<Rsv> {
-        let rsv = self.extension.as_mut()?.begin(message)?;
-        self.encoded = self.encoded.wrapping_add(1);
-        self.held = self.release_after.is_some();
+        let extension = self.extension.as_mut()?;
+        let rsv = extension.encode.begin(message)?;
+        extension.encoded = extension.encoded.wrapping_add(1);
+        extension.held = extension.release_after.is_some();
         Some(rsv)
     }
 
@@ -421,8 +438,8 @@ impl Outbound {
         };
         let error = loop {
             let before = (payload.len(), out.len());
-            let progress = extension.encode(&mut payload, last, &mut out, STEP);
-            self.volume.add(
+            let progress = extension.encode.encode(&mut payload, last, &mut out, STEP);
+            extension.volume.add(
                 before.0.saturating_sub(payload.len()),
                 out.len().saturating_sub(before.1),
             );

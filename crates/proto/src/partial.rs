@@ -4,7 +4,7 @@ use bowline_frame::{
 };
 use bytes::{Buf, BytesMut};
 
-use crate::config::MAX_EMPTY_FRAGMENTS;
+use crate::config::{MAX_EMPTY_FRAGMENTS, max_fragments};
 use crate::{Arrival, ProtocolError, Volume};
 
 /// The message that is arriving: some of its frames are here.
@@ -14,6 +14,8 @@ pub(crate) struct Partial {
     /// Its payload goes through the extension.
     extended: bool,
     body: Body,
+    /// The space behind it that is lent out, to read into.
+    tail: BytesMut,
     /// Frames without payload, in a row.
     empty: u32,
     arrival: Arrival,
@@ -72,6 +74,7 @@ impl Partial {
             } else {
                 Body::Whole(MessageBuilder::new(kind))
             },
+            tail: BytesMut::new(),
             empty: 0,
             arrival: Arrival {
                 fragments: 0,
@@ -86,7 +89,6 @@ impl Partial {
         &mut self,
         header: &FrameHeader,
         max_message: u64,
-        max_fragments: u64,
     ) -> Result<(), ProtocolError> {
         self.arrival.fragments += 1;
         self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
@@ -100,6 +102,7 @@ impl Partial {
             if self.arrival.wire_len > max_wire {
                 return Err(ProtocolError::MessageTooBig { limit: max_message });
             }
+            let max_fragments = max_fragments(max_message);
             if self.arrival.fragments > max_fragments {
                 return Err(ProtocolError::TooManyFragments {
                     limit: max_fragments,
@@ -120,7 +123,6 @@ impl Partial {
         ends: bool,
         extension: Option<&mut (dyn Decode + 'static)>,
         max_message: u64,
-        decoded: &mut BytesMut,
         volume: &mut Volume,
     ) -> Result<Taken, ProtocolError> {
         let extension = extension.filter(|_| self.extended);
@@ -137,7 +139,6 @@ impl Partial {
                 return Ok(Taken::More);
             }
             (Body::Chunks(chunks), None) => {
-                decoded.clear();
                 chunks.check(kind, payload, ends)?;
                 let first = !chunks.begun;
                 if payload.is_empty() && !ends && !first {
@@ -192,12 +193,29 @@ impl Partial {
         matches!(&self.body, Body::Chunks(chunks) if chunks.pending)
     }
 
-    /// The buffer of a message whose payload needs no decoding.
+    /// The buffer of a message whose payload needs no decoding, and the space behind it.
     #[inline]
-    pub(crate) const fn builder(&mut self) -> Option<&mut MessageBuilder> {
+    pub(crate) const fn in_place(&mut self) -> Option<(&mut MessageBuilder, &mut BytesMut)> {
         match &mut self.body {
-            Body::Whole(builder) if !self.extended => Some(builder),
+            Body::Whole(builder) if !self.extended => Some((builder, &mut self.tail)),
             Body::Whole(_) | Body::Chunks(_) => None,
+        }
+    }
+
+    /// Something was read into the space behind it.
+    #[inline]
+    pub(crate) fn has_tail(&self) -> bool {
+        !self.tail.is_empty()
+    }
+
+    /// Takes the unused space behind it back.
+    #[inline]
+    pub(crate) fn restore_tail(&mut self) {
+        if self.tail.capacity() > 0
+            && let Body::Whole(builder) = &mut self.body
+        {
+            // Nothing was read into it, and an empty piece is always valid.
+            let _ = builder.append(std::mem::take(&mut self.tail));
         }
     }
 

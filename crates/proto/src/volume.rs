@@ -8,6 +8,12 @@ pub struct Volume {
 }
 
 impl Volume {
+    /// No byte.
+    pub(crate) const NONE: Self = Self {
+        payload: 0,
+        wire: 0,
+    };
+
     pub(crate) const fn add(&mut self, payload: usize, wire: usize) {
         self.payload = self.payload.saturating_add(payload as u64);
         self.wire = self.wire.saturating_add(wire as u64);

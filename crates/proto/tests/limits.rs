@@ -406,7 +406,8 @@ fn an_announced_length_reserves_nothing() {
                 // Not worth a buffer of its own yet.
                 assert!(inbound.assembly().is_none());
             });
-            assert!(used.peak <= 64, "{used:?}");
+            // What is known of a message that is arriving has a box of its own.
+            assert!(used.peak <= 128, "{used:?}");
         }
     }
 }
