@@ -77,13 +77,9 @@ impl<T: Transport> Sender<T> {
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped, the message was not queued, or it will be sent whole.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
-        let mut message = Some(message.into());
-        self.sending(
-            move |out| message.take().map_or(Ok(()), |message| out.send(message)),
-            true,
-        )
-        .await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        let message = message.into();
+        self.sending(move |out| out.send(message), true)
     }
 
     /// As [`send`](Self::send), for a message that is borrowed, such as one that
@@ -97,8 +93,8 @@ impl<T: Transport> Sender<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn send_ref(&self, message: MessageRef<'_>) -> Result<(), Error> {
-        self.sending(|out| out.send_ref(message), true).await
+    pub fn send_ref(&self, message: MessageRef<'_>) -> impl Future<Output = Result<(), Error>> {
+        self.sending(move |out| out.send_ref(message), true)
     }
 
     /// Sends the next fragment of a message that is sent in pieces; the first begins it, the one with `last`
@@ -113,22 +109,14 @@ impl<T: Transport> Sender<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send), for the fragment.
-    pub async fn send_fragment(
+    pub fn send_fragment(
         &self,
         kind: MessageKind,
         payload: impl Into<Bytes>,
         last: bool,
-    ) -> Result<(), Error> {
-        let mut payload = Some(payload.into());
-        self.sending(
-            move |out| {
-                payload
-                    .take()
-                    .map_or(Ok(()), |payload| out.fragment(kind, payload, last))
-            },
-            true,
-        )
-        .await
+    ) -> impl Future<Output = Result<(), Error>> {
+        let payload = payload.into();
+        self.sending(move |out| out.fragment(kind, payload, last), true)
     }
 
     /// Waits for room and queues a message. It is written with the next [`flush`](Self::flush), by a scope
@@ -141,13 +129,9 @@ impl<T: Transport> Sender<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn feed(&self, message: impl Into<Message>) -> Result<(), Error> {
-        let mut message = Some(message.into());
-        self.sending(
-            move |out| message.take().map_or(Ok(()), |message| out.send(message)),
-            false,
-        )
-        .await
+    pub fn feed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        let message = message.into();
+        self.sending(move |out| out.send(message), false)
     }
 
     /// Queues a message without waiting, and writes what the transport takes now unless that is promised.
@@ -203,8 +187,8 @@ impl<T: Transport> Sender<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.sending(|out| out.ping(payload.as_ref()), true).await
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> impl Future<Output = Result<(), Error>> {
+        self.sending(move |out| out.ping(payload.as_ref()), true)
     }
 
     /// Sends a Close frame behind what is queued: the closing handshake begins.
@@ -250,50 +234,21 @@ impl<T: Transport> Sender<T> {
     }
 
     /// Waits for room, queues, and waits until it is written if it is to be and nobody promised it.
-    async fn sending(
-        &self,
-        mut queue: impl FnMut(&mut Outbound) -> Result<(), SendError>,
-        write: bool,
-    ) -> Result<(), Error> {
-        let mut patience = Patience::<T::Timer>::default();
-        let mut mark = None;
-        poll_fn(|cx| {
-            let mut out = self.shared.lock();
-            if let Some(mark) = mark {
-                return self.poll_written(cx, &mut out, mark, &mut patience);
-            }
-            out.check()?;
-            while out.is_over_soft_mark() && !out.is_closed() {
-                if out.poll_drive(cx).is_pending() && out.is_over_soft_mark() {
-                    return patience.poll(cx, &mut out, self.shared.write_deadline);
-                }
-                out.check()?;
-            }
-            out.lend_buffer();
-            out.compress(self.compress);
-            if let Err(error) = queue(&mut out) {
-                if matches!(error, SendError::Extension(_)) {
-                    // A Close is queued, which is the receiver's to see to.
-                    out.wake_all();
-                }
-                return Poll::Ready(Err(error.into()));
-            }
-            if out.is_over_soft_mark() {
-                // The room is used up: not waiting here, the next one does.
-                let _ = out.poll_drive(cx);
-                out.check()?;
-            }
-            if self.promise(&mut out) || !write {
-                return Poll::Ready(Ok(()));
-            }
-            let end = *mark.insert(out.mark());
-            self.poll_written(cx, &mut out, end, &mut patience)
-        })
-        .await
+    const fn sending<Q>(&self, queue: Q, write: bool) -> Sending<'_, T, Q>
+    where
+        Q: FnOnce(&mut Outbound) -> Result<(), SendError>,
+    {
+        Sending {
+            sender: self,
+            queue: Some(queue),
+            write,
+            mark: 0,
+            patience: Patience::NONE,
+        }
     }
 
     async fn written(&self, mark: u64) -> Result<(), Error> {
-        let mut patience = Patience::<T::Timer>::default();
+        let mut patience = Patience::<T::Timer>::NONE;
         poll_fn(|cx| {
             let mut out = self.shared.lock();
             self.poll_written(cx, &mut out, mark, &mut patience)
@@ -362,6 +317,71 @@ impl<T: Transport> Sender<T> {
     }
 }
 
+/// A message on its way. A type of its own, since an `async fn` would hold the message once per call on the way here:
+/// most of what a handler takes that is sending.
+struct Sending<'a, T: Transport, Q> {
+    sender: &'a Sender<T>,
+    /// Queues the message; `None` once it did.
+    queue: Option<Q>,
+    /// It is to be written, too.
+    write: bool,
+    /// The position behind it in the stream of output.
+    mark: u64,
+    patience: Patience<T::Timer>,
+}
+
+/// Nothing in it is pinned.
+impl<T: Transport, Q> Unpin for Sending<'_, T, Q> {}
+
+impl<T, Q> Future for Sending<'_, T, Q>
+where
+    T: Transport,
+    Q: FnOnce(&mut Outbound) -> Result<(), SendError>,
+{
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let sender = this.sender;
+        let mut out = sender.shared.lock();
+        if this.queue.is_none() {
+            return sender.poll_written(cx, &mut out, this.mark, &mut this.patience);
+        }
+        out.check()?;
+        while out.is_over_soft_mark() && !out.is_closed() {
+            if out.poll_drive(cx).is_pending() && out.is_over_soft_mark() {
+                return this
+                    .patience
+                    .poll(cx, &mut out, sender.shared.write_deadline);
+            }
+            out.check()?;
+        }
+        out.lend_buffer();
+        out.compress(sender.compress);
+        let queued = match this.queue.take() {
+            Some(queue) => queue(&mut out),
+            None => Ok(()),
+        };
+        if let Err(error) = queued {
+            if matches!(error, SendError::Extension(_)) {
+                // A Close is queued, which is the receiver's to see to.
+                out.wake_all();
+            }
+            return Poll::Ready(Err(error.into()));
+        }
+        if out.is_over_soft_mark() {
+            // The room is used up: not waiting here, the next one does.
+            let _ = out.poll_drive(cx);
+            out.check()?;
+        }
+        if sender.promise(&mut out) || !this.write {
+            return Poll::Ready(Ok(()));
+        }
+        this.mark = out.mark();
+        sender.poll_written(cx, &mut out, this.mark, &mut this.patience)
+    }
+}
+
 fn queue_close<W: PollWrite>(out: &mut Locked<'_, W>, close: &CloseFrame) {
     if !out.is_closed() {
         out.lend_buffer();
@@ -376,13 +396,11 @@ struct Patience<T> {
     written: u64,
 }
 
-impl<T> Default for Patience<T> {
-    fn default() -> Self {
-        Self {
-            timer: None,
-            written: 0,
-        }
-    }
+impl<T> Patience<T> {
+    const NONE: Self = Self {
+        timer: None,
+        written: 0,
+    };
 }
 
 impl<T: Timer> Patience<T> {

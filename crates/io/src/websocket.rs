@@ -220,8 +220,8 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped, the message was not queued, or it will be sent whole.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.sender.send(message).await
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.sender.send(message)
     }
 
     /// Sends the next fragment of a message. See [`Sender::send_fragment`].
@@ -233,13 +233,13 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send), for the fragment.
-    pub async fn send_fragment(
+    pub fn send_fragment(
         &self,
         kind: MessageKind,
         payload: impl Into<Bytes>,
         last: bool,
-    ) -> Result<(), Error> {
-        self.sender.send_fragment(kind, payload, last).await
+    ) -> impl Future<Output = Result<(), Error>> {
+        self.sender.send_fragment(kind, payload, last)
     }
 
     /// Waits for room and queues a message. See [`Sender::feed`].
@@ -251,8 +251,8 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn feed(&self, message: impl Into<Message>) -> Result<(), Error> {
-        self.sender.feed(message).await
+    pub fn feed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
+        self.sender.feed(message)
     }
 
     /// Queues a message without waiting. See [`Sender::queue`].
@@ -286,8 +286,8 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// As [`send`](Self::send).
-    pub async fn ping(&self, payload: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.sender.ping(payload).await
+    pub fn ping(&self, payload: impl AsRef<[u8]>) -> impl Future<Output = Result<(), Error>> {
+        self.sender.ping(payload)
     }
 
     /// Closes the connection: sends what is queued and a Close frame, and waits for the end. Messages that come
