@@ -62,15 +62,19 @@ pub(crate) type ScopeId = u64;
 /// `listed` is the number of the scope that was asked last and has not written yet.
 #[inline]
 pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
-    CURRENT.with(|current| match &mut *current.borrow_mut() {
-        Some(scope) => {
-            // Another scope's promise doesn't do: its task may be busy, or at its end.
-            if listed != scope.id {
-                scope.listed.push(writer());
+    CURRENT.with(|current| {
+        let Current { scope, spare } = &mut *current.borrow_mut();
+        let Some(scope) = scope else {
+            return 0;
+        };
+        // Another scope's promise doesn't do: its task may be busy, or at its end.
+        if listed != scope.id {
+            if scope.listed.capacity() == 0 {
+                scope.listed = std::mem::take(spare);
             }
-            scope.id
+            scope.listed.push(writer());
         }
-        None => 0,
+        scope.id
     })
 }
 
@@ -97,7 +101,7 @@ struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     fn new(scope: &'a mut Scope, waker: &'a Waker) -> Self {
-        let entered = CURRENT.with(|current| match &mut *current.borrow_mut() {
+        let entered = CURRENT.with(|current| match &mut current.borrow_mut().scope {
             Some(outer) => {
                 outer.listed.append(&mut scope.listed);
                 false
@@ -124,8 +128,11 @@ impl Drop for Entered<'_> {
             return;
         };
         // No borrow is held while writing: a transport may run code of its own.
-        if let Some(mut current) = CURRENT.with(RefCell::take) {
+        if let Some(mut current) = CURRENT.with(|current| current.borrow_mut().scope.take()) {
             scope.listed = std::mem::take(&mut current.listed);
+        }
+        if scope.listed.capacity() == 0 {
+            return;
         }
         let mut cx = Context::from_waker(self.waker);
         // What can't be written now stays listed; the waker brings the task back to it.
@@ -136,11 +143,31 @@ impl Drop for Entered<'_> {
             scope.listed.sort_unstable_by_key(address);
             scope.listed.dedup_by_key(|writer| address(writer));
         }
+        if scope.listed.is_empty() {
+            // A scope that waits owns no list.
+            let listed = std::mem::take(&mut scope.listed);
+            if listed.capacity() <= KEPT {
+                CURRENT.with(|current| current.borrow_mut().spare = listed);
+            }
+        }
     }
 }
 
-thread_local! {
-    static CURRENT: RefCell<Option<Scope>> = const { RefCell::new(None) };
+/// What a thread knows of scopes.
+struct Current {
+    /// The scope that is polled.
+    scope: Option<Scope>,
+    /// Room for the next list.
+    spare: Vec<Arc<dyn Flush>>,
 }
+
+thread_local! {
+    static CURRENT: RefCell<Current> = const {
+        RefCell::new(Current { scope: None, spare: Vec::new() })
+    };
+}
+
+/// The longest list whose room a thread keeps.
+const KEPT: usize = 64;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);

@@ -36,11 +36,16 @@ pub(crate) struct Out<W> {
     stuck: bool,
     /// The scope that has promised to write.
     listed: ScopeId,
-    /// Why writing failed, until somebody is told.
+    /// Why writing failed, once it did.
+    failure: Option<Box<Failure>>,
+    vectored: bool,
+}
+
+struct Failure {
+    /// Until somebody is told.
     error: Option<Error>,
     /// The same for the receiver, whoever was told.
     cause: Option<Error>,
-    vectored: bool,
 }
 
 /// The lock, held for one poll.
@@ -71,8 +76,7 @@ impl<W: PollWrite> Shared<W> {
                 unflushed,
                 stuck: false,
                 listed: 0,
-                error: None,
-                cause: None,
+                failure: None,
                 vectored,
             }),
         };
@@ -203,7 +207,9 @@ impl<W: PollWrite> Locked<'_, W> {
     /// Checks that sending is possible; a failure found earlier is given here, once.
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Error> {
-        if let Some(error) = self.out.error.take() {
+        if let Some(failure) = &mut self.out.failure
+            && let Some(error) = failure.error.take()
+        {
             return Err(error);
         }
         if self.is_over() {
@@ -220,12 +226,14 @@ impl<W: PollWrite> Locked<'_, W> {
     /// Why writing failed, for the receiver, once. A sender who asks is told too, until the
     /// [end](Self::finish).
     pub(crate) fn take_cause(&mut self) -> Option<Error> {
-        self.out.cause.take()
+        self.out.failure.as_mut()?.cause.take()
     }
 
     /// Ends the writing side after the receiver has said how: senders find the connection closed.
     pub(crate) fn finish(&mut self) {
-        self.out.error = None;
+        if let Some(failure) = &mut self.out.failure {
+            failure.error = None;
+        }
         self.end();
     }
 
@@ -327,12 +335,13 @@ impl<W: PollWrite> Out<W> {
         self.writer = None;
         self.unflushed = false;
         self.outbound.abandon();
-        self.cause = match &error {
+        let cause = match &error {
             Error::Transport(error) => Some(Error::Transport(copy(error))),
             Error::Timeout(timeout) => Some(Error::Timeout(*timeout)),
             _ => None,
         };
-        self.error = Some(error);
+        let error = Some(error);
+        self.failure = Some(Box::new(Failure { error, cause }));
     }
 }
 
@@ -356,7 +365,7 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
             || out.unflushed
-            || out.cause.is_some();
+            || (out.failure.as_ref()).is_some_and(|failure| failure.cause.is_some());
         self.shared.busy.store(busy, Ordering::Release);
         let holding = out.outbound.is_holding();
         if holding != self.shared.holding.load(Ordering::Relaxed) {
