@@ -9,7 +9,7 @@ use crate::conformance::{self, Cases, Extent, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, differential, docs, interop, loom, peers, soak};
+use crate::{Result, differential, docs, interop, loom, peers, soak, weight};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -23,6 +23,7 @@ Runs, in this order:
   differential  cargo xtask differential
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
+  weight        how many crates of others each of ours needs; frame at most 2, tokio at most 22
   no_std        a program without std that uses bowline-frame links and runs
   tidy          cargo xtask tidy
   programs      release builds of the program and the echo examples, for the rest
@@ -84,6 +85,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Ok(String::new())
     })?;
     steps.run("features", |step| features(step, &scope))?;
+    steps.run("weight", |step| weight::check(step, &scope))?;
     if scope.holds("frame") {
         steps.run("no_std", |step| no_std(step, &workspace))?;
     }

@@ -17,6 +17,7 @@ mod simulate;
 mod soak;
 mod steps;
 mod tidy;
+mod weight;
 mod workspace;
 
 use std::error::Error;
