@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod build;
 mod ci;
 mod conformance;
@@ -83,6 +84,12 @@ const TASKS: &[Task] = &[
         summary: "many connections under load, some killed every second",
         help: soak::HELP,
         run: soak::run,
+    },
+    Task {
+        name: "bench",
+        summary: "how fast Bowline is beside other libraries",
+        help: bench::HELP,
+        run: bench::run,
     },
     Task {
         name: "mutants",

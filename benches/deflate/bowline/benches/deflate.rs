@@ -1,42 +1,62 @@
-//! bowline-deflate.
+//! Bowline twice: at the level, window and memory level of the others, and as it is without a word.
 
-#[path = "../../common.rs"]
-mod common;
+use bench_deflate_harness::{Pair, Wire, measure};
+use bowline_tokio::{Acceptor, Connector, Io, Message, PerMessageDeflate, WebSocket};
+use tokio::join;
 
-use bowline_deflate::PerMessageDeflate;
-use bowline_extension::{Compress, Decode, Encode, Negotiate, Outgoing, Progress};
-use bowline_frame::MessageKind;
-use bytes::BytesMut;
+struct Bowline {
+    server: WebSocket<Io<Wire>>,
+    client: WebSocket<Io<Wire>>,
+}
 
-struct Bowline(Box<dyn Encode>, Box<dyn Decode>);
+impl Bowline {
+    async fn open(server: Wire, client: Wire, deflate: PerMessageDeflate) -> Self {
+        // Of the rivals only one sends pings by itself, and it is told not to.
+        let acceptor = Acceptor::new().extension(deflate.clone()).keepalive(None);
+        let connector = Connector::new().extension(deflate).keepalive(None);
+        let (server, client) = join!(
+            acceptor.accept_on(Io(server)),
+            connector.connect_on(Io(client), "ws://localhost/"),
+        );
+        Self {
+            server: server.expect("accepted"),
+            client: client.expect("connected").0,
+        }
+    }
+}
 
-impl common::Codec for Bowline {
-    fn compress(&mut self, message: &[u8]) -> Vec<u8> {
-        let outgoing = Outgoing::new(MessageKind::Text).with_compress(Compress::Always);
-        self.0.begin(&outgoing).expect("compressed");
-        let (mut out, mut input) = (BytesMut::new(), message);
-        while self.0.encode(&mut input, true, &mut out, ROOM).expect("encoded") != Progress::Done {}
-        out.into()
+impl Pair for Bowline {
+    type Message = Message;
+
+    fn message(text: &str) -> Message {
+        text.into()
     }
 
-    fn decompress(&mut self, wire: &[u8]) -> Vec<u8> {
-        self.1.begin(MessageKind::Text, bowline_frame::Rsv::RSV1).expect("begun");
-        let (mut out, mut input) = (BytesMut::new(), wire);
-        while self.1.decode(&mut input, true, &mut out, ROOM).expect("decoded") != Progress::Done {}
-        out.into()
+    async fn send(&mut self, message: &mut Message) {
+        self.server.send(message.clone()).await.expect("sent");
+    }
+
+    async fn recv<R>(&mut self, look: impl FnOnce(&[u8]) -> R) -> R {
+        let message = self.client.recv().await.expect("received");
+        look(message.expect("a message").as_bytes())
     }
 }
 
 fn main() {
-    common::measure("bowline", &[false, true], |takeover| {
-        let config = PerMessageDeflate::new()
+    measure("bowline", &[false, true], |server, client, takeover| {
+        let deflate = PerMessageDeflate::new()
             .context_takeover(takeover)
-            .outbound_window_bits(15);
-        let (answer, server) = config.accept(&config.offers()).expect("accepted");
-        let client = config.confirm(&[answer]).expect("confirmed");
-        Bowline(server.split().0, client.split().1)
+            .outbound_window_bits(15)
+            .memory_level(8)
+            .threshold(0);
+        Bowline::open(server, client, deflate)
     });
+    measure(
+        "bowline-defaults",
+        &[false, true],
+        |server, client, takeover| {
+            let deflate = PerMessageDeflate::new().context_takeover(takeover);
+            Bowline::open(server, client, deflate)
+        },
+    );
 }
-
-/// What the machine above gives.
-const ROOM: usize = 16 * 1024;

@@ -1,36 +1,53 @@
-//! sockudo-ws, at our level and window.
+//! sockudo-ws, as it compresses a connection of its own, without pings.
 
-#[path = "../../common.rs"]
-mod common;
+use bench_deflate_harness::{Pair, Wire, measure};
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use sockudo_ws::deflate::{DeflateConfig, DeflateWindowBits};
+use sockudo_ws::{CompressedWebSocketStream, Config, Message};
 
-use sockudo_ws::deflate::{DeflateDecoder, DeflateEncoder, DeflateWindowBits};
+struct Sockudo {
+    server: CompressedWebSocketStream<Wire>,
+    client: CompressedWebSocketStream<Wire>,
+}
 
-struct Sockudo(DeflateEncoder, DeflateDecoder);
+impl Pair for Sockudo {
+    type Message = Message;
 
-impl common::Codec for Sockudo {
-    fn compress(&mut self, message: &[u8]) -> Vec<u8> {
-        let wire = self.0.compress(message).expect("compressed");
-        // It leaves what doesn't shrink as it is.
-        wire.map_or_else(|| [&[PLAIN], message].concat(), Vec::from)
+    fn message(text: &str) -> Message {
+        Message::Text(Bytes::copy_from_slice(text.as_bytes()))
     }
 
-    fn decompress(&mut self, wire: &[u8]) -> Vec<u8> {
-        match wire {
-            [PLAIN, message @ ..] => message.to_vec(),
-            _ => self.1.decompress(wire, 16 << 20).expect("inflated").into(),
+    async fn send(&mut self, message: &mut Message) {
+        self.server.send(message.clone()).await.expect("sent");
+    }
+
+    async fn recv<R>(&mut self, look: impl FnOnce(&[u8]) -> R) -> R {
+        match self.client.next().await.expect("open").expect("received") {
+            Message::Text(text) => look(&text),
+            other => panic!("{other:?}"),
         }
     }
 }
 
 fn main() {
-    common::measure("sockudo-ws", &[false, true], |takeover| {
-        let bits = || DeflateWindowBits::Bits15;
-        Sockudo(
-            DeflateEncoder::new(bits(), !takeover, 1, 0),
-            DeflateDecoder::new(bits(), !takeover),
-        )
-    });
+    measure(
+        "sockudo-ws",
+        &[false, true],
+        |server, client, takeover| async move {
+            let deflate = DeflateConfig {
+                server_max_window_bits: DeflateWindowBits::Bits15,
+                client_max_window_bits: DeflateWindowBits::Bits15,
+                server_no_context_takeover: !takeover,
+                client_no_context_takeover: !takeover,
+                compression_level: 1,
+                compression_threshold: 0,
+            };
+            let config = || Config::builder().auto_ping(false).idle_timeout(0).build();
+            Sockudo {
+                server: CompressedWebSocketStream::server(server, config(), deflate.clone()),
+                client: CompressedWebSocketStream::client(client, config(), deflate),
+            }
+        },
+    );
 }
-
-/// No block begins with this byte: its type doesn't exist.
-const PLAIN: u8 = 0xff;
