@@ -127,3 +127,27 @@ fn payload_that_becomes_much_more_ends_a_turn_sooner() {
     // 2.6 MB, of which a turn takes 256 KiB.
     assert!(executor.polls >= 10, "{} polls", executor.polls);
 }
+
+#[test]
+fn chunks_of_what_has_come_wait_for_nothing_else() {
+    let (script, transport) = Script::new();
+    let config = Config::new(Role::Server);
+    let extension = Some(RunLength::new(255).boxed());
+    let mut socket = WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
+    // More than a turn takes, and nothing comes behind it.
+    let runs = [255, 1].repeat(4000);
+    script.send(frame(Role::Server, FIN | BINARY | RSV2 | RSV3, &runs));
+    let mut executor = Executor::new();
+    let reading = executor.spawn(async move {
+        let mut read = 0;
+        while let Ok(Some(chunk)) = socket.recv_chunk().await {
+            read += chunk.payload.len();
+            if chunk.last {
+                break;
+            }
+        }
+        read
+    });
+    executor.run();
+    assert_eq!(reading.take(), Some(4000 * 255));
+}

@@ -50,7 +50,8 @@ impl<T: Transport> Receiver<T> {
             if let Some(taken) = self.take_event(&mut take) {
                 return Poll::Ready(Ok(Some(taken)));
             }
-            if self.has_unused() {
+            // An extension may have more to give of what has come.
+            if self.has_unused() || self.run.is_long() {
                 continue;
             }
             if self.inbound.is_open() && !self.shared.is_busy() {
