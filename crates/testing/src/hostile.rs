@@ -22,7 +22,6 @@ mod crowd;
 mod endings;
 mod floods;
 mod frames;
-mod head;
 mod judge;
 mod noise;
 mod requests;

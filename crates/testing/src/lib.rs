@@ -3,10 +3,14 @@
 
 #[allow(unsafe_code)]
 pub mod alloc;
+#[cfg(feature = "behaviour")]
+pub mod behaviour;
 pub mod certificates;
+mod deflated;
 pub mod extension;
 pub mod feed;
 pub mod fuzzing;
+mod head;
 pub mod hex;
 pub mod hostile;
 pub mod inflate;

@@ -4,7 +4,10 @@
 ///
 /// 251 is prime, so that a shift by a mask's length, a block or a page changes every byte.
 pub fn seq(len: usize) -> Vec<u8> {
-    (0..=250).cycle().take(len).collect()
+    let unit: Vec<u8> = (0..=250).collect();
+    let mut payload = unit.repeat(len.div_ceil(unit.len()));
+    payload.truncate(len);
+    payload
 }
 
 /// Builds the `repeat` pattern: `byte`, `len` times.

@@ -6,7 +6,7 @@ use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
 use super::case::Step;
-use super::head::{ACCEPT, ANSWER, REQUEST, replaced, value, with_header};
+use crate::head::{ACCEPT, ANSWER, REQUEST, replaced, value, with_header};
 use crate::wire;
 
 /// What the attacker's bytes move on.

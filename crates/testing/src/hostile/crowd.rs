@@ -2,9 +2,9 @@ use bowline_frame::Role;
 
 use super::attacker::Attacker;
 use super::case::{CONNECTION, MAX_MESSAGE, Short, Step};
-use super::head::REQUEST;
 use super::run::{Dial, given_back, serves};
 use crate::alloc::CountingAllocator;
+use crate::head::REQUEST;
 use crate::wire::{BINARY, CLOSE, FIN, PING, TEXT, close_frame, frame, head};
 
 /// Lets a crowd of attackers connect to a server, stop somewhere, and stay.

@@ -2,7 +2,7 @@ use bowline_frame::Role;
 
 use super::attacker::{Attacker, End, Fault};
 use super::case::{Before, Case, Outcome, Step, Verdict};
-use super::head::value;
+use crate::head::value;
 use crate::hex::Shown;
 use crate::wire::{self, CLOSE, Frame};
 

@@ -1,7 +1,7 @@
 use bowline_frame::Role;
 
 use super::case::{Case, Outcome, Short, Step};
-use super::head::{REQUEST, replaced, with_header};
+use crate::head::{REQUEST, replaced, with_header};
 use crate::vectors::handshake_request;
 use crate::wire::{FIN, TEXT, close_frame, frame};
 

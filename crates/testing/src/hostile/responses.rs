@@ -2,7 +2,7 @@ use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
 use super::case::{Case, Outcome, Short, Step, Verdict};
-use super::head::{ANSWER, replaced, with_header};
+use crate::head::{ANSWER, replaced, with_header};
 use crate::vectors::handshake_response;
 use crate::wire::{CLOSE, FIN, TEXT, close_frame, frame};
 

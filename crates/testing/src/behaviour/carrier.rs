@@ -1,0 +1,271 @@
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bowline_deflate::PerMessageDeflate;
+use bowline_frame::{CloseFrame, Message, MessageKind, Role};
+use bowline_handshake::HeadLimits;
+use bowline_io::Error;
+use bowline_proto::{Arrival, Config, Ended, QueueError};
+use bytes::Bytes;
+use http::{Request, Response};
+
+/// A carrier, as the suite sees it: every call blocks until it is done.
+///
+/// One that is asynchronous implements [`Runtime`](super::Runtime) instead, and joins as
+/// [`Async`](super::Async)`<Runtime>`.
+///
+/// # Differences
+///
+/// Every case runs on every carrier. What carriers can't do alike is here, and nowhere else:
+///
+/// | what | asynchronous | blocking |
+/// |---|---|---|
+/// | a call that is [given up](Receives::give_up_recv) after *n* polls | the future is dropped after *n* polls | a call that takes a timeout gives up after *n* milliseconds, any other is made whole |
+pub trait Carrier: 'static {
+    /// A whole connection.
+    type Socket: Socket;
+
+    /// Connects to a URL.
+    ///
+    /// # Errors
+    ///
+    /// What the carrier's connector gives.
+    fn connect(settings: &Settings, url: &str) -> Result<(Self::Socket, Response<()>), Error>;
+
+    /// Accepts a connection.
+    ///
+    /// # Errors
+    ///
+    /// What the carrier's acceptor gives.
+    fn accept(settings: &Settings, stream: TcpStream) -> Result<Self::Socket, Error>;
+
+    /// Reads a request and gives it to `answer`, with true if it asks for a WebSocket. A WebSocket without an answer is
+    /// accepted, any other request answered with it.
+    ///
+    /// # Errors
+    ///
+    /// What the carrier's acceptor gives.
+    fn open(
+        settings: &Settings,
+        stream: TcpStream,
+        answer: &Answer<'_>,
+    ) -> Result<Option<Self::Socket>, Error>;
+
+    /// Serves a connection with a handler that sends back so many messages and then returns `outcome`.
+    ///
+    /// # Errors
+    ///
+    /// `outcome`, or what serving gives.
+    fn serve(
+        settings: &Settings,
+        stream: TcpStream,
+        messages: usize,
+        outcome: Result<(), Error>,
+    ) -> Result<(), Error>;
+}
+
+/// What a server says to a request.
+pub type Answer<'a> = dyn Fn(&Request<()>, bool) -> Option<Response<Bytes>> + 'a;
+
+/// What receives: a whole connection, or its receiving half. The methods are those of the carrier.
+pub trait Receives: Send + 'static {
+    /// Receives a message.
+    ///
+    /// # Errors
+    ///
+    /// As the carrier's, like all of these.
+    fn recv(&mut self) -> Result<Option<Message>, Error>;
+
+    /// Receives a message that is lent, and copies it.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    fn recv_ref(&mut self) -> Result<Option<Message>, Error>;
+
+    /// Receives a message, ping or pong.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    fn recv_event(&mut self) -> Result<Option<Event>, Error>;
+
+    /// Receives a run of a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error>;
+
+    /// Begins to receive, and gives up after `polls` polls, with `None`.
+    fn give_up_recv(&mut self, polls: u32) -> Option<Result<Option<Message>, Error>>;
+
+    /// How the connection ended.
+    fn ended(&self) -> Option<Ended>;
+
+    /// How the last message came.
+    fn arrival(&self) -> Arrival;
+}
+
+/// A message, ping or pong that was received.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// A whole message.
+    Message(Message),
+    /// A ping.
+    Ping(Bytes),
+    /// A pong.
+    Pong(Bytes),
+}
+
+/// A run of a message.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Chunk {
+    /// What the message carries.
+    pub kind: MessageKind,
+    /// The run.
+    pub payload: Bytes,
+    /// The message begins with it.
+    pub first: bool,
+    /// The message ends with it.
+    pub last: bool,
+}
+
+/// A whole connection.
+pub trait Socket: Receives + Sized {
+    /// The receiving half.
+    type Receiver: Receives;
+    /// The sending half.
+    type Sender: Sends;
+
+    /// A sender on this connection.
+    fn sender(&self) -> Self::Sender;
+
+    /// Splits the connection.
+    fn split(self) -> (Self::Receiver, Self::Sender);
+
+    /// Closes the connection and waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// As the carrier's.
+    fn close(&mut self, close: CloseFrame) -> Result<(), Error>;
+
+    /// Begins to close, and gives up after `polls` polls, with `None`.
+    fn give_up_close(&mut self, close: CloseFrame, polls: u32) -> Option<Result<(), Error>>;
+
+    /// The subprotocol that was agreed on.
+    fn subprotocol(&self) -> Option<String>;
+}
+
+/// What sends; clones send on the same connection. The methods are those of the carrier.
+pub trait Sends: Clone + Send + Sync + 'static {
+    /// Sends a message.
+    ///
+    /// # Errors
+    ///
+    /// As the carrier's, like all of these.
+    fn send(&self, message: Message) -> Result<(), Error>;
+
+    /// Sends a message that is borrowed.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn send_ref(&self, message: &Message) -> Result<(), Error>;
+
+    /// Sends a fragment.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn send_fragment(&self, kind: MessageKind, payload: Bytes, last: bool) -> Result<(), Error>;
+
+    /// Waits for room and queues a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn feed(&self, message: Message) -> Result<(), Error>;
+
+    /// Queues a message without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn queue(&self, message: Message) -> Result<(), QueueError>;
+
+    /// Writes all that is queued.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn flush(&self) -> Result<(), Error>;
+
+    /// Sends a ping.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn ping(&self, payload: &[u8]) -> Result<(), Error>;
+
+    /// Sends a Close frame.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn close(&self, close: CloseFrame) -> Result<(), Error>;
+
+    /// Begins to send, and gives up after `polls` polls, with `None`.
+    fn give_up_send(&self, message: Message, polls: u32) -> Option<Result<(), Error>>;
+
+    /// True if nothing can be sent any more.
+    fn is_closed(&self) -> bool;
+}
+
+/// How a connector or an acceptor is set up. What is `None` or empty stays at the carrier's default.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Limits and deadlines.
+    pub config: Config,
+    /// How long the opening handshake may take.
+    pub handshake_timeout: Duration,
+    /// How much of a head is read.
+    pub head_limits: Option<HeadLimits>,
+    /// The subprotocols that are offered or spoken.
+    pub subprotocols: Vec<&'static str>,
+    /// Headers of the request or of the 101.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// Compression.
+    pub deflate: Option<PerMessageDeflate>,
+}
+
+impl Settings {
+    /// Deadlines that no case comes near on a busy machine, no keepalive, and all else as it is by default.
+    pub(super) fn new(role: Role) -> Self {
+        Self {
+            config: Config::new(role)
+                .keepalive(None)
+                .close(LATE)
+                .write(Some(LATE)),
+            handshake_timeout: LATE,
+            head_limits: None,
+            subprotocols: Vec::new(),
+            headers: Vec::new(),
+            deflate: None,
+        }
+    }
+
+    /// Changes limits or deadlines.
+    pub(super) fn config(mut self, change: impl FnOnce(Config) -> Config) -> Self {
+        self.config = change(self.config);
+        self
+    }
+}
+
+/// A deadline that is to pass: short for the test, long for a machine.
+pub(super) const SOON: Duration = Duration::from_millis(100);
+
+/// A deadline that must not pass.
+pub(super) const LATE: Duration = Duration::from_secs(120);

@@ -1,0 +1,178 @@
+//! Transports that end, and connections that are dropped.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use bowline_io::Error;
+use bowline_proto::EndedBy;
+
+use super::bench::Bench;
+use super::carrier::{Carrier, Receives};
+use super::end::Receiving;
+use super::run::topic;
+use crate::payload;
+use crate::wire::{BINARY, FIN, PING, TEXT, close_frame, frame};
+
+topic!(endings;
+    both: [
+        an_end_without_a_close_is_a_loss,
+        what_came_before_the_end_is_received,
+        an_end_inside_of_a_frame_is_a_loss,
+        an_end_inside_of_a_message_is_a_loss,
+        a_reset_is_a_failure,
+        a_lost_connection_sends_nothing,
+        a_close_is_answered_to_a_peer_that_has_ended_its_direction,
+        a_dropped_connection_says_1001,
+        a_dropped_connection_sends_what_was_queued,
+        a_connection_that_is_dropped_in_a_panic_says_1011,
+        a_dropped_receiver_ends_the_connection,
+        a_dropped_sender_ends_nothing,
+    ];
+    server: [];
+    client: []
+);
+
+fn an_end_without_a_close_is_a_loss<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    peer.end();
+    lost(&mut ws);
+    assert!(peer.rest().is_empty());
+}
+
+fn what_came_before_the_end_is_received<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    peer.send(TEXT | FIN, "one");
+    peer.send(BINARY | FIN, payload::seq(30_000));
+    peer.end();
+    ws.expect("one");
+    ws.expect(payload::seq(30_000));
+    lost(&mut ws);
+}
+
+fn an_end_inside_of_a_frame_is_a_loss<C: Carrier>(bench: &Bench<C>) {
+    let wire = frame(bench.role, TEXT | FIN, payload::repeat(b'a', 300));
+    for cut in [1, 3, 5, wire.len() - 1] {
+        let (mut ws, mut peer) = bench.open();
+        peer.write(&wire[..cut]);
+        peer.end();
+        lost(&mut ws);
+    }
+}
+
+fn an_end_inside_of_a_message_is_a_loss<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    peer.send(TEXT, "half");
+    peer.end();
+    lost(&mut ws);
+}
+
+fn a_reset_is_a_failure<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, peer) = bench.open();
+    // A socket that is closed with input unread resets the connection.
+    ws.send("unread");
+    drop(peer);
+    match ws.error() {
+        Error::Transport(_) | Error::Lost { .. } => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(ws.ended().by, EndedBy::Transport);
+}
+
+fn a_lost_connection_sends_nothing<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    let sender = ws.sender();
+    peer.end();
+    lost(&mut ws);
+    assert!(sender.is_closed());
+    assert!(matches!(sender.try_send("late"), Err(Error::Closed)));
+    ws.close(1000).expect("it is over already");
+}
+
+fn a_close_is_answered_to_a_peer_that_has_ended_its_direction<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    let wire = [
+        frame(bench.role, TEXT | FIN, "bye"),
+        close_frame(bench.role, 1001, ""),
+    ];
+    peer.write(&wire.concat());
+    peer.end();
+    ws.expect("bye");
+    ws.expect_ended(EndedBy::Peer, 1001);
+    peer.expect_close(1001);
+    peer.expect_end();
+}
+
+fn a_dropped_connection_says_1001<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    drop(ws);
+    peer.expect_close(1001);
+    peer.expect_end();
+}
+
+fn a_dropped_connection_sends_what_was_queued<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    let sender = ws.sender();
+    for number in 0..20 {
+        sender.feed(number.to_string());
+    }
+    drop(sender);
+    drop(ws);
+    for number in 0..20 {
+        peer.expect(TEXT | FIN, number.to_string());
+    }
+    peer.expect_close(1001);
+    peer.expect_end();
+}
+
+fn a_connection_that_is_dropped_in_a_panic_says_1011<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    let caught = catch_unwind(AssertUnwindSafe(move || {
+        let _dropped = ws;
+        // A panic that no hook reports.
+        resume_unwind(Box::new("on purpose"));
+    }));
+    assert!(caught.is_err());
+    peer.expect_close(1011);
+    peer.expect_end();
+}
+
+fn a_dropped_receiver_ends_the_connection<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    let (receiver, sender) = ws.split();
+    sender.send("before");
+    drop(receiver);
+    peer.expect(TEXT | FIN, "before");
+    peer.expect_close(1001);
+    assert!(sender.is_closed());
+    assert!(matches!(sender.try_send("late"), Err(Error::Closed)));
+    peer.expect_end();
+}
+
+fn a_dropped_sender_ends_nothing<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    let (mut receiver, sender) = ws.split();
+    sender.feed("queued");
+    drop(sender);
+    peer.send(PING, "there?");
+    peer.send(TEXT | FIN, "received");
+    receiver.expect("received");
+    let peer = bench.beside(move || {
+        peer.expect(TEXT | FIN, "queued");
+        peer.expect(crate::wire::PONG, "there?");
+        peer.hang_up(1000);
+    });
+    receiver.expect_ended(EndedBy::Peer, 1000);
+    peer.join();
+}
+
+#[track_caller]
+fn lost<R: Receives>(ws: &mut Receiving<R>) {
+    match ws.error() {
+        Error::Lost { pinged: None } => {}
+        other => panic!("{other:?}"),
+    }
+    let ended = ws.ended();
+    assert_eq!(
+        (ended.by, ended.code(), ended.clean),
+        (EndedBy::Transport, 1006, false)
+    );
+}

@@ -1,0 +1,251 @@
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use bowline_frame::Role;
+use bowline_handshake::accept_key;
+
+use crate::head::{self, ANSWER, REQUEST};
+use crate::hex::{Shown, assert_bytes_eq};
+use crate::wire::{self, CLOSE, Frame};
+
+/// What the bytes of a [`Peer`] move on. Reads and writes block, but not for ever.
+pub(super) trait Wire: Read + Write + Send {
+    /// Ends the writing direction and leaves the other open.
+    fn end_writing(&mut self) -> io::Result<()>;
+}
+
+impl Wire for TcpStream {
+    fn end_writing(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+/// The other end of a connection, played by hand: it writes what it is told and checks what comes.
+///
+/// Its methods panic if something else comes, or nothing does.
+pub(super) struct Peer {
+    wire: Box<dyn Wire>,
+    /// The role of the end that is tested.
+    tested: Role,
+    /// Writes each byte by itself.
+    pub(super) dripping: bool,
+    /// What has come and was not looked at.
+    heard: Vec<u8>,
+    /// The head that opened the connection, or was to.
+    pub(super) head: String,
+}
+
+impl Peer {
+    /// Puts limits on how long reads and writes may take.
+    pub(super) fn new(tested: Role, stream: TcpStream, patience: Duration) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        Ok(Self {
+            wire: Box::new(stream),
+            tested,
+            dripping: false,
+            heard: Vec::new(),
+            head: String::new(),
+        })
+    }
+
+    /// Asks a server for a connection, with these lines at the end of the request and these bytes behind it.
+    #[track_caller]
+    pub(super) fn ask(&mut self, lines: &str, behind: &[u8]) {
+        let request = head::with_header(REQUEST, lines);
+        self.write(&[&request, behind].concat());
+    }
+
+    /// Reads the answer of a server, which must open the connection.
+    #[track_caller]
+    pub(super) fn opened(&mut self) {
+        self.take_head();
+        assert!(self.head.starts_with("HTTP/1.1 101 "), "{}", self.head);
+        assert_eq!(self.value("Sec-WebSocket-Accept"), head::ACCEPT);
+    }
+
+    /// Reads the answer, if a server is tested.
+    #[track_caller]
+    pub(super) fn answered(&mut self) {
+        if self.tested == Role::Server {
+            self.opened();
+        }
+    }
+
+    /// Reads the request of a client and lets it in, with these lines at the end of the answer and these bytes behind
+    /// it.
+    #[track_caller]
+    pub(super) fn let_in(&mut self, lines: &str, behind: &[u8]) {
+        self.take_head();
+        let accept = accept_key(self.value("Sec-WebSocket-Key").as_bytes());
+        let answer = head::replaced(&head::with_header(ANSWER, lines), "{accept}", &accept);
+        self.write(&[&answer, behind].concat());
+    }
+
+    /// Opens the connection with a head of exactly `len` bytes. An answer is not awaited.
+    #[track_caller]
+    pub(super) fn open_in(&mut self, len: usize) {
+        let short = match self.tested {
+            Role::Server => REQUEST.len(),
+            Role::Client => ANSWER.len() - "{accept}".len() + head::ACCEPT.len(),
+        };
+        let padding = format!("X: {}\r\n", "a".repeat(len - short - "X: \r\n".len()));
+        match self.tested {
+            Role::Server => self.ask(&padding, b""),
+            Role::Client => self.let_in(&padding, b""),
+        }
+    }
+
+    /// The role of the end that is tested.
+    pub(super) fn tested(&self) -> Role {
+        self.tested
+    }
+
+    /// Reads a head and keeps it.
+    #[track_caller]
+    pub(super) fn take_head(&mut self) {
+        const END: &[u8] = b"\r\n\r\n";
+        let end = loop {
+            let found = self.heard.windows(END.len()).position(|end| end == END);
+            match found {
+                Some(at) => break at + END.len(),
+                None => assert!(self.hear(), "no head: {}", Shown(&self.heard)),
+            }
+        };
+        let head = self.heard.drain(..end).collect();
+        self.head = String::from_utf8(head).expect("a head is text");
+    }
+
+    /// The value of a header in the head; empty if there is none.
+    pub(super) fn value(&self, name: &str) -> &str {
+        head::value(&self.head, name)
+    }
+
+    #[track_caller]
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let size = if self.dripping { 1 } else { bytes.len().max(1) };
+        for run in bytes.chunks(size) {
+            let written = self.wire.write_all(run).and_then(|()| self.wire.flush());
+            if let Err(error) = written {
+                panic!("{} bytes can't be written: {error}", bytes.len());
+            }
+        }
+    }
+
+    /// Writes a frame.
+    #[track_caller]
+    pub(super) fn send(&mut self, first: u8, payload: impl AsRef<[u8]>) {
+        self.write(&wire::frame(self.tested, first, payload));
+    }
+
+    /// Writes a Close frame with this code and no reason.
+    #[track_caller]
+    pub(super) fn close(&mut self, code: u16) {
+        self.write(&wire::close_frame(self.tested, code, ""));
+    }
+
+    /// Ends the writing direction.
+    #[track_caller]
+    pub(super) fn end(&mut self) {
+        if let Err(error) = self.wire.end_writing() {
+            panic!("the direction can't be ended: {error}");
+        }
+    }
+
+    /// Reads the next frame, which must be masked if and only if a client sends it.
+    #[track_caller]
+    pub(super) fn frame(&mut self) -> Frame {
+        loop {
+            if let Some((frame, rest)) = wire::decode(&self.heard) {
+                let masked = self.heard[1] & 0x80 != 0;
+                assert_eq!(masked, self.tested == Role::Client, "masked");
+                let used = self.heard.len() - rest.len();
+                self.heard.drain(..used);
+                return frame;
+            }
+            assert!(self.hear(), "the end and no frame: {}", Shown(&self.heard));
+        }
+    }
+
+    /// Reads a frame, which must be this one.
+    #[track_caller]
+    pub(super) fn expect(&mut self, first: u8, payload: impl AsRef<[u8]>) {
+        let frame = self.frame();
+        assert_eq!(frame.0, first, "{:02x}: {}", frame.0, Shown(&frame.1));
+        assert_bytes_eq(&frame.1, payload.as_ref(), "payload");
+    }
+
+    /// Reads a Close frame with this code, and gives its reason.
+    #[track_caller]
+    pub(super) fn expect_close(&mut self, code: u16) -> String {
+        let (first, body) = self.frame();
+        assert_eq!(first, CLOSE, "{first:02x}: {}", Shown(&body));
+        let (seen, reason) = body.split_first_chunk::<2>().expect("a code");
+        assert_eq!(u16::from_be_bytes(*seen), code);
+        String::from_utf8(reason.to_vec()).expect("a reason is text")
+    }
+
+    /// Reads the end, with nothing before it.
+    #[track_caller]
+    pub(super) fn expect_end(&mut self) {
+        assert!(
+            self.heard.is_empty() && !self.hear(),
+            "more before the end: {}",
+            Shown(&self.heard)
+        );
+    }
+
+    /// Reads all that comes up to the end.
+    #[track_caller]
+    pub(super) fn rest(&mut self) -> Vec<u8> {
+        while self.hear() {}
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Both Close frames are out: a server ends the transport, and a client waits for the peer to do it.
+    #[track_caller]
+    pub(super) fn part(&mut self) {
+        match self.tested {
+            Role::Server => {
+                self.expect_end();
+                self.end();
+            }
+            Role::Client => {
+                self.end();
+                self.expect_end();
+            }
+        }
+    }
+
+    /// Answers a Close with this code in kind, and ends the connection in order.
+    #[track_caller]
+    pub(super) fn closed(&mut self, code: u16) -> String {
+        let reason = self.expect_close(code);
+        self.close(code);
+        self.part();
+        reason
+    }
+
+    /// Closes with this code, which is to be answered in kind, and ends the connection in order.
+    #[track_caller]
+    pub(super) fn hang_up(&mut self, code: u16) {
+        self.close(code);
+        self.expect_close(code);
+        self.part();
+    }
+
+    /// Reads once; false at the end.
+    #[track_caller]
+    fn hear(&mut self) -> bool {
+        let mut chunk = [0; 64 * 1024];
+        match self.wire.read(&mut chunk) {
+            Ok(count) => {
+                self.heard.extend_from_slice(&chunk[..count]);
+                count != 0
+            }
+            Err(error) => panic!("nothing comes: {error}, after {}", Shown(&self.heard)),
+        }
+    }
+}
