@@ -1,13 +1,14 @@
 // A server made with LIBRARY.
 //
 // /close/CODE/REASON closes at once, /ping pings and sends a text once it has the pong, all else echoes. Prints its
-// address, then for each connection `opened EXTENSIONS` and `closed CODE`.
+// address, then for each connection `opened EXTENSIONS` and `closed CODE`. With several `--deflate`, it is as many servers.
 
+import { once } from "node:events";
 import { parseArgs } from "node:util";
 
 import { deflate, library } from "./exchange.mjs";
 
-function serveWs(parameters) {
+async function serveWs(parameters) {
   const { WebSocketServer } = library("ws");
   const agree = parameters && { threshold: 0, ...parameters };
   const server = new WebSocketServer({
@@ -15,10 +16,6 @@ function serveWs(parameters) {
     port: 0,
     maxPayload: 0,
     perMessageDeflate: agree ?? false,
-  });
-  server.on("listening", () => {
-    const { address, port } = server.address();
-    console.log(`listening on ws://${address}:${port}`);
   });
   server.on("headers", (headers) => {
     const agreed = headers.find((header) => header.startsWith("Sec-WebSocket-Extensions: ")) ?? ": ";
@@ -33,10 +30,18 @@ function serveWs(parameters) {
     if (action === "close") connection.close(Number(code), reason);
     if (action === "ping") connection.ping("are you there");
   });
+  await once(server, "listening");
+  const { address, port } = server.address();
+  console.log(`listening on ws://${address}:${port}`);
 }
 
 const libraries = { ws: serveWs };
 
 // `--deflate PARAMETERS`: agree to it.
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { deflate: { type: "string" } } });
-libraries[positionals[0]](values.deflate === undefined ? undefined : deflate(values.deflate));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { deflate: { type: "string", multiple: true } },
+});
+for (const parameters of values.deflate ?? [undefined]) {
+  await libraries[positionals[0]](parameters === undefined ? undefined : deflate(parameters));
+}

@@ -1,7 +1,7 @@
 """A server made with LIBRARY.
 
 /close/CODE/REASON closes at once, /ping pings and sends a text once it has the pong, all else echoes. Prints its
-address, then for each connection `opened EXTENSIONS` and `closed CODE`.
+address, then for each connection `opened EXTENSIONS` and `closed CODE`. With several `--deflate`, it is as many servers.
 """
 
 import argparse
@@ -79,10 +79,13 @@ LIBRARIES = {"websockets": serve_websockets, "aiohttp": serve_aiohttp}
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("library", choices=LIBRARIES)
-    parser.add_argument("--deflate", metavar="PARAMETERS", type=exchange.deflate, help="agree to it")
+    parser.add_argument(
+        "--deflate", metavar="PARAMETERS", type=exchange.deflate, action="append", help="agree to it"
+    )
     args = parser.parse_args()
-    host, port = await LIBRARIES[args.library](args.deflate)
-    print(f"listening on ws://{host}:{port}")
+    for deflate in args.deflate or [None]:
+        host, port = await LIBRARIES[args.library](deflate)
+        print(f"listening on ws://{host}:{port}")
     await asyncio.Event().wait()
 
 

@@ -9,7 +9,7 @@ use crate::steps::Step;
 
 use super::browser::CHROMIUM;
 use super::combination::{Combination, Direction, Verdict};
-use super::library::{Random, same};
+use super::library::{Random, same, told};
 use super::{LONG, Lab, Language, fetch};
 
 /// How many messages a combination exchanges in ordinary runs.
@@ -60,7 +60,8 @@ pub(super) fn browser(step: &mut Step, lab: &Lab, peer: &str, messages: usize) -
     Ok(format!("{tried} combinations, {messages} messages each"))
 }
 
-/// `bowline connect` with each combination at their server, which takes what is offered.
+/// `bowline connect` with each combination at their servers: over one connection it asks for the combination at a server
+/// that takes what is offered, over another it offers everything to a server that asks.
 fn connect(
     step: &mut Step,
     lab: &Lab,
@@ -69,44 +70,68 @@ fn connect(
     plan: &Plan,
     messages: usize,
 ) -> Result<()> {
+    let agreed = plan
+        .all
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Agreed);
     let mut script = lab.script(language, "server");
     script.args([peer, "--deflate="]);
+    script.args(agreed.map(|(one, _)| format!("--deflate={}", one.offer())));
     let log = lab.target.join(format!("{peer}-combinations-server.log"));
     let mut server = Server::start(&mut script, &log)?;
+    let expected = script.get_args().len() - 2;
+    let addresses = server.wait_for("address for each", |output| {
+        let addresses = told(output, "listening on ws://");
+        (addresses.len() == expected).then_some(addresses)
+    })?;
+    let (taking, mut asking) = (&addresses[0], addresses[1..].iter());
+
     for (number, (one, verdict)) in plan.all.iter().enumerate() {
-        let mut connections = 0;
-        let mut talk = |mode, lines: &Lines| -> Result<()> {
-            let mut connect = Command::new(&lab.bowline);
-            connect.args(["connect", "-v", mode]);
-            connect.args(options(one.client, one.server));
-            connect.arg(format!("ws://{}/echo", server.address));
-            let said = peers::converse_until(&mut connect, &lines.sent, lines.back.len())?;
-            let words = said.stderr.clone();
-            same(mode, &lines.back, &said.well()?)?;
-            let compressed = ["sent", "received"]
-                .map(|what| words.lines().filter(|line| line.starts_with(what)).count());
-            if compressed != [usize::from(*verdict == Verdict::Agreed); 2] {
-                return Err(format!("how much was compressed: {words:?}").into());
-            }
-            connections += 1;
-            Ok(())
+        let by_us = (taking, options(one.client, one.server));
+        let by_them = match verdict {
+            Verdict::Agreed => asking.next(),
+            Verdict::Declined(_) | Verdict::Impossible(_) => None,
         };
-        let talked = talk("--text", &Lines::text(number, messages / 2))
-            .and_then(|()| talk("--binary", &Lines::binary(number, messages / 2)));
-        talked.map_err(|error| format!("{one}: {error}"))?;
-        let seen = 2 * number + connections;
-        let answers = server.wait_for("end of the connections", |output| {
-            let (lines, _) = output.rsplit_once('\n')?;
-            let ends = lines.lines().filter(|line| line.starts_with("closed "));
-            let answers = lines.lines().filter_map(|line| line.strip_prefix("opened"));
-            (ends.count() == seen).then(|| answers.map(str::to_owned).collect::<Vec<_>>())
-        })?;
-        for answer in &answers[answers.len().saturating_sub(connections)..] {
-            plan.check(number, answer.trim())?;
+        let by_them = by_them.map(|address| (address, options(WIDE.client, WIDE.server)));
+        let mut askers = [by_us.clone(), by_them.unwrap_or(by_us)];
+        if number % 2 == 1 {
+            askers.reverse();
         }
-        step.note(&format!("{peer} server, {one}: {messages} messages"))?;
+        let messages = [
+            ("--text", Lines::text(number, messages / 2)),
+            ("--binary", Lines::binary(number, messages - messages / 2)),
+        ];
+        for ((address, options), (mode, lines)) in askers.into_iter().zip(messages) {
+            let mut connect = Command::new(&lab.bowline);
+            connect.args(["connect", "-v", mode]).args(options);
+            connect.arg(format!("ws://{address}/echo"));
+            talk(&mut connect, &lines, *verdict).map_err(|error| format!("{one}: {error}"))?;
+        }
+        let answers = server.wait_for("end of both connections", |output| {
+            let ended = told(output, "closed ").len() == 2 * number + 2;
+            ended.then(|| told(output, "opened"))
+        })?;
+        for answer in &answers[2 * number..] {
+            plan.check(number, answer)?;
+        }
+        step.note(&format!("{peer} server, {one}: the same"))?;
     }
     Ok(())
+}
+
+/// Fails unless what `bowline connect -v` is sent comes back, compressed both ways if that was agreed on.
+fn talk(connect: &mut Command, lines: &Lines, verdict: Verdict) -> Result<()> {
+    let said = peers::converse_until(connect, &lines.sent, lines.back.len())?;
+    let words = said.stderr.clone();
+    same("messages", &lines.back, &said.well()?)?;
+    let compressed = ["sent", "received"].map(|what| {
+        let mut lines = words.lines();
+        lines.any(|line| line.starts_with(what) && line.contains(" bytes compressed to "))
+    });
+    match compressed == [verdict == Verdict::Agreed; 2] {
+        true => Ok(()),
+        false => Err(format!("how much was compressed: {words:?}").into()),
+    }
 }
 
 /// The combinations that are tried with a peer.

@@ -192,14 +192,8 @@ pub(super) fn connect(
     }
     let expected = ["1000", "1000", "1000", "1000", "4999"];
     let (extensions, codes) = server.wait_for("five close codes", |output| {
-        // The last line may not be whole yet.
-        let (lines, _) = output.rsplit_once('\n')?;
-        let said = |what: &str| -> Vec<String> {
-            let found = lines.lines().filter_map(|line| line.strip_prefix(what));
-            found.map(|rest| rest.trim().to_owned()).collect()
-        };
-        let codes = said("closed ");
-        (codes.len() == expected.len()).then(|| (said("opened"), codes))
+        let codes = told(output, "closed ");
+        (codes.len() == expected.len()).then(|| (told(output, "opened"), codes))
     })?;
     if codes != expected {
         return Err(format!("it saw the close codes {codes:?}, not {expected:?}").into());
@@ -213,6 +207,13 @@ pub(super) fn connect(
         true => Ok(()),
         false => Err(format!("the extensions of its connections: {extensions:?}").into()),
     }
+}
+
+/// What stands behind `what` in a server's output; the last line may not be whole yet.
+pub(super) fn told(output: &str, what: &str) -> Vec<String> {
+    let (lines, _) = output.rsplit_once('\n').unwrap_or_default();
+    let found = lines.lines().filter_map(|line| line.strip_prefix(what));
+    found.map(|rest| rest.trim().to_owned()).collect()
 }
 
 /// Sends the messages of `exchange` to an echo server, over a connection as text and over another as bytes.
