@@ -52,14 +52,19 @@ where
     type Timer = T;
 
     fn divide(self) -> (Self::Reader, Self::Writer) {
-        let stream = Arc::new(Mutex::new(self.stream));
-        Halves::<_, _, T>::new(Shared(Arc::clone(&stream)), Shared(stream))
+        let (reader, writer) = Shared::pair(self.stream);
+        Halves::<_, _, T>::new(reader, writer)
             .vectored(self.vectored)
             .divide()
     }
 }
 
 impl<S> Shared<S> {
+    pub(crate) fn pair(stream: S) -> (Self, Self) {
+        let stream = Arc::new(Mutex::new(stream));
+        (Self(Arc::clone(&stream)), Self(stream))
+    }
+
     fn lock(&self) -> MutexGuard<'_, S> {
         // A panic while the lock was held is the stream's, whose next answer says what became of it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -3,9 +3,20 @@
 
 mod halves;
 mod io;
+mod network;
+mod stream;
+mod tls;
 
 pub use halves::{Halves, ReadHalf, WriteHalf};
 pub use io::{Io, Shared};
+pub use network::{Network, Over};
+pub use stream::{Stream, StreamReader, StreamWriter};
+
+#[cfg(feature = "deflate")]
+pub use bowline_deflate::PerMessageDeflate;
+
+#[cfg(feature = "rustls-tls")]
+pub use bowline_tls::{ClientTls, ServerTls, TlsError, rustls};
 
 pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,

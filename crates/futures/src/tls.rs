@@ -1,0 +1,41 @@
+//! TLS over a TCP stream. Without the feature there is nothing to encrypt with, and no way to ask for it.
+
+#[cfg(not(feature = "rustls-tls"))]
+pub(crate) use bowline_io::{NoTls as ClientTls, NoTls as ServerTls};
+#[cfg(feature = "rustls-tls")]
+pub(crate) use bowline_tls::{ClientTls, ServerTls, end};
+
+#[cfg(feature = "rustls-tls")]
+use std::io;
+
+#[cfg(feature = "rustls-tls")]
+use crate::Network;
+#[cfg(feature = "rustls-tls")]
+use crate::stream::Tcp;
+
+#[cfg(feature = "rustls-tls")]
+pub(crate) type Encrypted<N> = futures_rustls::TlsStream<Tcp<N>>;
+
+#[cfg(feature = "rustls-tls")]
+pub(crate) async fn connect<N: Network>(
+    stream: Tcp<N>,
+    host: &str,
+    tls: ClientTls,
+) -> io::Result<Encrypted<N>> {
+    let name = ClientTls::server_name(host)?;
+    let config = std::sync::Arc::clone(tls.config());
+    let stream = futures_rustls::TlsConnector::from(config)
+        .connect(name, stream)
+        .await?;
+    ClientTls::check_protocol(stream.get_ref().1.alpn_protocol())?;
+    Ok(stream.into())
+}
+
+#[cfg(feature = "rustls-tls")]
+pub(crate) async fn accept<N: Network>(stream: Tcp<N>, tls: ServerTls) -> io::Result<Encrypted<N>> {
+    let config = std::sync::Arc::clone(tls.config());
+    let stream = futures_rustls::TlsAcceptor::from(config)
+        .accept(stream)
+        .await?;
+    Ok(stream.into())
+}
