@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowline_extension::{Extension, Token};
-use bowline_frame::{CloseFrame, MaskKeys, Message, MessageKind, MessageRef, Role};
-use bowline_proto::{Arrival, Config, Connection, Deadlines, Ended, Inbound, Outbound, QueueError};
+use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef, Role};
+use bowline_proto::{Arrival, Config, Deadlines, Ended, Inbound, Outbound, QueueError};
 use bytes::{Bytes, BytesMut};
 
 use crate::buffers::Block;
@@ -93,12 +93,7 @@ impl<T: Transport> WebSocket<T> {
         unread: BytesMut,
         subprotocol: Option<Token>,
     ) -> Self {
-        let connection = match role {
-            Role::Server => Connection::server(config, extension),
-            Role::Client => {
-                Connection::client(MaskKeys::new(bowline_shell::fill), config, extension)
-            }
-        };
+        let connection = bowline_shell::connection(role, config, extension);
         let (outbound, inbound, deadlines) = connection.split();
         let Dialogue { reader, writer } = dialogue;
         Self::from_parts(Parts {

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod connection;
 mod error;
 mod random;
 mod server;
 
 pub use client::ClientSettings;
+pub use connection::connection;
 pub use error::Error;
 pub use random::{fill, nonce};
 pub use server::ServerSettings;
