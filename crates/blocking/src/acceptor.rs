@@ -1,0 +1,374 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bowline_frame::{CloseCode, Role};
+use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
+use bowline_shell::{ServerSettings, server_setters};
+use bytes::{Bytes, BytesMut};
+use http::header::{HeaderName, HeaderValue};
+use http::{Request, Response};
+
+use crate::dialogue::Dialogue;
+use crate::{Error, Stream, Transport, WebSocket};
+
+/// Accepts WebSocket connections on TCP streams. Cloning is cheap; the setters return a changed acceptor.
+///
+/// By default it lets in requests without an `Origin` and those from pages of its own host, speaks no subprotocol, and
+/// gives a client 10 s to complete the opening handshake.
+///
+/// # Examples
+///
+/// Example: a server that echoes, with a thread for each client.
+///
+/// ```no_run
+/// use std::net::TcpListener;
+/// use std::thread;
+///
+/// use bowline_blocking::{Acceptor, Error, WebSocket};
+///
+/// fn echo(ws: &mut WebSocket) -> Result<(), Error> {
+///     while let Some(message) = ws.recv()? {
+///         ws.send(message)?;
+///     }
+///     Ok(())
+/// }
+///
+/// let listener = TcpListener::bind("127.0.0.1:9001")?;
+/// loop {
+///     let (stream, _) = listener.accept()?;
+///     thread::spawn(|| Acceptor::new().serve(stream, echo));
+/// }
+/// # #[allow(unreachable_code)]
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Acceptor {
+    settings: Arc<ServerSettings<()>>,
+}
+
+impl Acceptor {
+    /// An acceptor with the defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    server_setters!();
+
+    fn with(mut self, change: impl FnOnce(&mut ServerSettings<()>)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    /// Accepts a connection: makes the opening handshake on a stream.
+    ///
+    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the stream,
+    /// or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or [`Error::Transport`].
+    pub fn accept(&self, stream: impl Into<Stream>) -> Result<WebSocket, Error> {
+        self.accept_on(stream.into())
+    }
+
+    /// As [`accept`](Self::accept), on any transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn accept_on<T: Transport>(&self, transport: T) -> Result<WebSocket<T>, Error> {
+        match self.open_on(transport)? {
+            Opening::Upgrade(upgrade) => upgrade.accept(),
+            Opening::Http(http) => Err(http.stage.refuse(&http.request.upgrade_required())),
+        }
+    }
+
+    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an ordinary HTTP
+    /// request answered. That is how a port is shared.
+    ///
+    /// A request that breaks the rules is refused here.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn open(&self, stream: impl Into<Stream>) -> Result<Opening, Error> {
+        self.open_on(stream.into())
+    }
+
+    /// As [`open`](Self::open), on any transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn open_on<T: Transport>(&self, transport: T) -> Result<Opening<T>, Error> {
+        let deadline = self.settings.deadline(Instant::now());
+        let mut dialogue = Dialogue::new(transport);
+        let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
+        let head = dialogue.read(deadline, |read| match read {
+            [] => Some(None),
+            read => handshake.handle(read).map(Some),
+        });
+        let settings = Arc::clone(&self.settings);
+        let stage = Stage {
+            dialogue,
+            settings,
+            deadline,
+        };
+        match head? {
+            Some(Some(ServerHead::Upgrade(upgrade))) => {
+                Ok(Opening::Upgrade(Upgrading { upgrade, stage }))
+            }
+            Some(Some(ServerHead::Http(request))) => Ok(Opening::Http(Http {
+                request: Box::new(request),
+                stage,
+            })),
+            Some(Some(ServerHead::Refused(refusal))) => Err(stage.refuse(&refusal)),
+            Some(None) => Err(Error::Incomplete),
+            None => {
+                let error = self.settings.timed_out();
+                // A client that has said nothing asked for no answer.
+                if handshake.received() > 0 {
+                    stage.refuse(&handshake.handle_timeout());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Accepts a connection, runs `handler` on it, and closes it in order.
+    ///
+    /// When the handler returns, a connection that is still open is closed with 1000, or with 1011 if it returned an
+    /// error, and the closing handshake is seen through; that holds too when another thread has closed it meanwhile.
+    ///
+    /// To see the request first, [`open`](Self::open) the stream and [`serve`](Upgrading::serve) the upgrade.
+    ///
+    /// # Errors
+    ///
+    /// What the handler gives; before it, as [`accept`](Self::accept); after it, as [`WebSocket::close`].
+    pub fn serve<F, O, E>(&self, stream: impl Into<Stream>, handler: F) -> Result<O, E>
+    where
+        F: FnOnce(&mut WebSocket) -> Result<O, E>,
+        E: From<Error>,
+    {
+        serve(self.accept(stream)?, handler)
+    }
+}
+
+/// What a client asked for.
+#[derive(Debug)]
+pub enum Opening<T: Transport = Stream> {
+    /// A WebSocket; the request keeps all rules.
+    Upgrade(Upgrading<T>),
+    /// Something else over HTTP/1.1.
+    Http(Http<T>),
+}
+
+/// A flawless request for a WebSocket that waits for an answer. Dropping it ends the stream without one.
+#[derive(Debug)]
+pub struct Upgrading<T: Transport = Stream> {
+    upgrade: Box<Upgrade>,
+    stage: Stage<T>,
+}
+
+impl<T: Transport> Upgrading<T> {
+    /// The request. Its URI is path and query.
+    pub fn request(&self) -> &Request<()> {
+        self.upgrade.request()
+    }
+
+    /// The subprotocols that the client offers, the one it prefers first.
+    pub fn offered_subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.upgrade.offered_subprotocols()
+    }
+
+    /// The subprotocol that will be answered.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.upgrade.subprotocol()
+    }
+
+    /// Chooses another of the subprotocols that the client offers, or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the client doesn't offer it.
+    pub fn set_subprotocol(&mut self, name: Option<&str>) -> Result<(), Error> {
+        self.upgrade.set_subprotocol(name).map_err(Error::invalid)
+    }
+
+    /// Adds a header to the 101.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
+    pub fn header<N, V>(&mut self, name: N, value: V) -> Result<(), Error>
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        self.upgrade.header(name, value).map_err(Error::invalid)
+    }
+
+    /// Accepts: writes the 101 and opens the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] or [`Error::HandshakeTimeout`].
+    pub fn accept(self) -> Result<WebSocket<T>, Error> {
+        let Stage {
+            mut dialogue,
+            settings,
+            deadline,
+        } = self.stage;
+        let accepted = self.upgrade.accept();
+        let written = dialogue.write(&accepted.response, deadline)?;
+        written.ok_or_else(|| settings.timed_out())?;
+        Ok(WebSocket::open(
+            Role::Server,
+            dialogue,
+            &settings.config,
+            accepted.extension,
+            accepted.leftover,
+            accepted.subprotocol,
+        ))
+    }
+
+    /// Accepts, runs `handler` on the connection, and closes it in order: see [`Acceptor::serve`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Acceptor::serve`].
+    ///
+    /// # Examples
+    ///
+    /// Example: the path decides, and what is no WebSocket gets a page.
+    ///
+    /// ```
+    /// # use bowline_blocking::http::{Response, StatusCode};
+    /// # use bowline_blocking::{Acceptor, Error, Opening};
+    /// # use std::net::TcpStream;
+    /// # fn example(acceptor: Acceptor, stream: TcpStream) -> Result<(), Error> {
+    /// match acceptor.open(stream)? {
+    ///     Opening::Upgrade(upgrade) if upgrade.request().uri().path() == "/echo" => {
+    ///         upgrade.serve(|ws| {
+    ///             while let Some(message) = ws.recv()? {
+    ///                 ws.send(message)?;
+    ///             }
+    ///             Ok(())
+    ///         })
+    ///     }
+    ///     Opening::Upgrade(upgrade) => {
+    ///         let mut response = Response::new("there is only /echo\n".into());
+    ///         *response.status_mut() = StatusCode::NOT_FOUND;
+    ///         upgrade.refuse(response)
+    ///     }
+    ///     Opening::Http(request) => request.respond(Response::new("hello\n".into())),
+    /// }
+    /// # }
+    /// ```
+    pub fn serve<F, O, E>(self, handler: F) -> Result<O, E>
+    where
+        F: FnOnce(&mut WebSocket<T>) -> Result<O, E>,
+        E: From<Error>,
+    {
+        serve(self.accept()?, handler)
+    }
+
+    /// Refuses with a response of the caller's, and ends the stream so that it arrives: returns when the client has
+    /// ended the stream too, or the close deadline has passed.
+    ///
+    /// `Content-Length` and `Connection: close` are added. Writing may take as long as it makes progress; without any
+    /// it fails after the close deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
+    pub fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
+        let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
+        self.stage.finish(refusal.response())
+    }
+}
+
+/// Runs `handler`, and sees to it that the connection ends in order.
+fn serve<T, F, O, E>(mut websocket: WebSocket<T>, handler: F) -> Result<O, E>
+where
+    T: Transport,
+    F: FnOnce(&mut WebSocket<T>) -> Result<O, E>,
+    E: From<Error>,
+{
+    let outcome = handler(&mut websocket);
+    let code = match &outcome {
+        Ok(_) => CloseCode::NORMAL,
+        Err(_) => CloseCode::INTERNAL_ERROR,
+    };
+    let closed = websocket.close(code);
+    let output = outcome?;
+    closed?;
+    Ok(output)
+}
+
+/// An ordinary HTTP request. Dropping it ends the stream without an answer.
+#[derive(Debug)]
+pub struct Http<T: Transport = Stream> {
+    request: Box<HttpRequest>,
+    stage: Stage<T>,
+}
+
+impl<T: Transport> Http<T> {
+    /// The request.
+    pub fn request(&self) -> &Request<()> {
+        &self.request.request
+    }
+
+    /// Answers, and ends the stream so that the answer arrives: returns when the client has ended the stream too, or
+    /// the close deadline has passed.
+    ///
+    /// `Content-Length` and `Connection: close` are added; a HEAD request gets no body. Writing may take as long as it
+    /// makes progress; without any it fails after the close deadline.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
+    pub fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
+        let bytes = self.request.respond(&response).map_err(Error::invalid)?;
+        self.stage.finish(&bytes)
+    }
+
+    /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.
+    pub fn into_parts(self) -> (Request<()>, BytesMut, T::Reader, T::Writer) {
+        let HttpRequest {
+            request, leftover, ..
+        } = *self.request;
+        let Dialogue { reader, writer } = self.stage.dialogue;
+        (request, leftover, reader, writer)
+    }
+}
+
+/// The stream of a request, and how to go on with it.
+struct Stage<T: Transport> {
+    dialogue: Dialogue<T>,
+    settings: Arc<ServerSettings<()>>,
+    deadline: Instant,
+}
+
+impl<T: Transport> Stage<T> {
+    /// Refuses; gives the reason when the answer is out.
+    fn refuse(self, refusal: &Refusal) -> Error {
+        match self.finish(refusal.response()) {
+            Ok(()) => Error::Request(Box::new(*refusal.reason())),
+            Err(error) => error,
+        }
+    }
+
+    fn finish(self, response: &[u8]) -> Result<(), Error> {
+        Ok(self.dialogue.finish(response, &self.settings.config)?)
+    }
+}
+
+impl<T: Transport> fmt::Debug for Stage<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,197 @@
+use std::error;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::Instant;
+
+use bowline_frame::Role;
+use bowline_handshake::{ClientHandshake, ClientHandshakeError, ClientRequest, Established, Race};
+use bowline_shell::{ClientSettings, client_setters};
+use http::Response;
+
+use crate::dialogue::Dialogue;
+use crate::{Error, Stream, Transport, WebSocket};
+
+/// Connects to WebSocket servers over TCP. Cloning is cheap; the setters return a changed connector.
+///
+/// # Examples
+///
+/// ```no_run
+/// use bowline_blocking::{CloseCode, Connector};
+///
+/// let mut ws = Connector::new().connect("ws://127.0.0.1:9001/echo")?;
+/// ws.send("hello")?;
+/// println!("{:?}", ws.recv()?);
+/// ws.close(CloseCode::NORMAL)?;
+/// # Ok::<(), bowline_blocking::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Connector {
+    settings: Arc<ClientSettings<()>>,
+}
+
+impl Connector {
+    /// A connector with the defaults: no subprotocol, no `Origin`, 10 s to connect.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    client_setters!();
+
+    fn with(mut self, change: impl FnOnce(&mut ClientSettings<()>)) -> Self {
+        change(Arc::make_mut(&mut self.settings));
+        self
+    }
+
+    /// Connects to a `ws` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says and
+    /// what the connector says go out together.
+    ///
+    /// Addresses of both families are tried side by side (RFC 8305), each in a thread that ends with its attempt; the
+    /// request is sent, the answer checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] before anything is sent; [`Error::Connect`] if no address can be reached;
+    /// [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
+    /// [`Error::Incomplete`] if there was none; [`Error::HandshakeTimeout`] or [`Error::Transport`].
+    pub fn connect<Q>(&self, target: Q) -> Result<WebSocket, Error>
+    where
+        Q: TryInto<ClientRequest>,
+        Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    {
+        Ok(self.connect_with_response(target)?.0)
+    }
+
+    /// As [`connect`](Self::connect), with the server's answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect).
+    pub fn connect_with_response<Q>(&self, target: Q) -> Result<(WebSocket, Response<()>), Error>
+    where
+        Q: TryInto<ClientRequest>,
+        Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    {
+        let request = self.settings.request(target)?;
+        if request.uri().is_secure() {
+            return Err(Error::invalid("wss needs TLS, which is not built in"));
+        }
+        let deadline = self.settings.deadline(Instant::now());
+        let (host, port) = (request.uri().host().to_owned(), request.uri().port());
+        let stream = race(host, port, deadline)
+            .map_err(Error::Connect)?
+            .ok_or_else(|| self.settings.timed_out())?;
+        self.shake_hands(Stream::from(stream), &request, deadline)
+    }
+
+    /// Makes the opening handshake on a transport that is connected already.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), without [`Error::Connect`].
+    pub fn connect_on<T, Q>(
+        &self,
+        transport: T,
+        target: Q,
+    ) -> Result<(WebSocket<T>, Response<()>), Error>
+    where
+        T: Transport,
+        Q: TryInto<ClientRequest>,
+        Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
+    {
+        let request = self.settings.request(target)?;
+        let deadline = self.settings.deadline(Instant::now());
+        self.shake_hands(transport, &request, deadline)
+    }
+
+    fn shake_hands<T: Transport>(
+        &self,
+        transport: T,
+        request: &ClientRequest,
+        deadline: Instant,
+    ) -> Result<(WebSocket<T>, Response<()>), Error> {
+        let mut dialogue = Dialogue::new(transport);
+        let mut handshake = ClientHandshake::new(request, bowline_shell::nonce());
+        self.settings.show(handshake.request());
+        let answered = match dialogue.write(handshake.request(), deadline) {
+            Ok(Some(())) => dialogue.read(deadline, |read| match read {
+                [] => Some(Err(handshake.handle_eof())),
+                read => handshake.handle(read).transpose(),
+            }),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let established = match answered {
+            Ok(Some(Ok(established))) => established,
+            Ok(Some(Err(error))) => return Err(self.settings.ended(error)),
+            // What has come of a refusal says more than how the transport ended, or that time is up.
+            Ok(None) => return Err(self.settings.ended(handshake.handle_timeout())),
+            Err(failed) => {
+                return Err(match handshake.handle_eof() {
+                    refused @ ClientHandshakeError::Refused(_) => refused.into(),
+                    _ => failed.into(),
+                });
+            }
+        };
+        let Established {
+            response,
+            subprotocol,
+            extension,
+            leftover,
+            ..
+        } = established;
+        let config = &self.settings.config;
+        let role = Role::Client;
+        let websocket = WebSocket::open(role, dialogue, config, extension, leftover, subprotocol);
+        Ok((websocket, response))
+    }
+}
+
+/// Connects to the first address of a name that answers; `None` if none has by `deadline`.
+///
+/// Neither the resolver nor a socket that connects can be told to stop. They have threads of their own.
+fn race(host: String, port: u16, deadline: Instant) -> io::Result<Option<TcpStream>> {
+    let left = || deadline.saturating_duration_since(Instant::now());
+    let (sender, resolved) = mpsc::channel();
+    let resolve = move || (&*host, port).to_socket_addrs().map(Vec::from_iter);
+    in_thread(sender, resolve)?;
+    let mut race = match resolved.recv_timeout(left()) {
+        Ok(addresses) => Race::new(addresses?),
+        Err(_) => return Ok(None),
+    };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let (sender, connected) = mpsc::channel();
+    while !race.is_lost() {
+        while let Some(address) = race.next(Instant::now()) {
+            // When our time is up we say so, before the attempt does.
+            let timeout = left() + Race::DELAY;
+            in_thread(sender.clone(), move || {
+                TcpStream::connect_timeout(&address, timeout)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+            })?;
+        }
+        let until = race.until().map_or(deadline, |until| until.min(deadline));
+        match connected.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Ok(stream)) => return Ok(Some(stream)),
+            Ok(Err(error)) => {
+                failure = error;
+                race.failed();
+            }
+            Err(_) if left().is_zero() => return Ok(None),
+            Err(_) => {}
+        }
+    }
+    Err(failure)
+}
+
+/// Does `work` in a thread of its own, which gives the outcome to whoever still wants it.
+fn in_thread<R: Send + 'static>(
+    outcome: Sender<R>,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> io::Result<()> {
+    let named = thread::Builder::new().name("bowline-connect".to_owned());
+    named.spawn(move || drop(outcome.send(work())))?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod acceptor;
+mod connector;
+mod dialogue;
+mod memory;
+mod receiver;
+mod sender;
+mod shared;
+mod stream;
+mod sync;
+mod transport;
+mod websocket;
+
+pub use acceptor::{Acceptor, Http, Opening, Upgrading};
+pub use connector::Connector;
+pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
+pub use receiver::{Chunk, Event, Received, Receiver};
+pub use sender::Sender;
+pub use stream::{Stream, StreamReader, StreamWriter};
+pub use transport::{Halves, HalvesReader, HalvesWriter, Transport, TransportRead, TransportWrite};
+pub use websocket::WebSocket;
+
+#[cfg(feature = "deflate")]
+pub use bowline_deflate::PerMessageDeflate;
+
+// What users of this crate need from those below, and the types of others that are in its signatures.
+pub use bowline_extension::{Compress, Extension, ExtensionError, Negotiate, Token};
+pub use bowline_frame::{
+    CloseCode, CloseFrame, FrameError, InvalidCloseCode, Message, MessageKind, MessageRef,
+    ReasonTooLong, Role, Text, Utf8Error,
+};
+pub use bowline_handshake::{
+    ClientHandshakeError, ClientRequest, HeadError, HeadLimits, Origin, OriginError, OriginPolicy,
+    RefusalReason, UriError, WsUri,
+};
+pub use bowline_proto::{
+    Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
+    Volume,
+};
+pub use bowline_shell::Error;
+pub use {bytes, http};
