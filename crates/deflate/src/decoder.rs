@@ -161,7 +161,7 @@ impl Decoder {
                 return Ok(());
             }
         };
-        let mut decompressor = Box::new(self.pool.decompressor(self.home, self.window));
+        let mut decompressor = self.pool.decompressor(self.home, self.window);
         if let Some(history) = history {
             decompressor.history = history;
             if !decompressor.resume() {
@@ -184,7 +184,7 @@ impl Decoder {
             && let State::Held { decompressor, .. } =
                 std::mem::replace(&mut self.state, State::Empty)
         {
-            self.pool.keep_decompressor(self.home, *decompressor);
+            self.pool.keep_decompressor(self.home, decompressor);
         }
         Progress::Done
     }
@@ -255,7 +255,7 @@ impl Decode for Decoder {
                 mut decompressor, ..
             } => {
                 self.state = State::Released(decompressor.history.take());
-                self.pool.keep_decompressor(self.home, *decompressor);
+                self.pool.keep_decompressor(self.home, decompressor);
             }
             state => self.state = state,
         }

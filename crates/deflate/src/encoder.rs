@@ -32,7 +32,7 @@ pub(crate) struct Encoder {
     release_after: Option<Duration>,
     key: Arc<str>,
     /// Between messages only with takeover.
-    compressor: Option<Compressor>,
+    compressor: Option<Box<Compressor>>,
     /// The next message must not refer to earlier ones.
     forget: bool,
     step: Step,

@@ -39,9 +39,13 @@ pub(crate) struct Pool {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::vec_box,
+    reason = "each goes from here to a connection and back in its box: a connection has room for a pointer only"
+)]
 struct Shard {
-    compressors: Vec<Compressor>,
-    decompressors: Vec<Decompressor>,
+    compressors: Vec<Box<Compressor>>,
+    decompressors: Vec<Box<Decompressor>>,
 }
 
 impl Pool {
@@ -85,7 +89,7 @@ impl Pool {
     }
 
     /// A compressor without history.
-    pub(crate) fn compressor(&self, home: usize, shape: Shape) -> Compressor {
+    pub(crate) fn compressor(&self, home: usize, shape: Shape) -> Box<Compressor> {
         let pooled = self.find(home, |shard| {
             let mut all = shard.compressors.iter();
             let at = all.rposition(|compressor| compressor.shape == shape)?;
@@ -96,26 +100,26 @@ impl Pool {
                 compressor.deflate.reset();
                 compressor
             }
-            None => Compressor::new(shape),
+            None => Box::new(Compressor::new(shape)),
         }
     }
 
     /// A decompressor without history, which will keep `window` bytes.
-    pub(crate) fn decompressor(&self, home: usize, window: usize) -> Decompressor {
+    pub(crate) fn decompressor(&self, home: usize, window: usize) -> Box<Decompressor> {
         match self.find(home, |shard| shard.decompressors.pop()) {
             Some(mut decompressor) => {
                 decompressor.inflate.reset(false);
                 decompressor.history.restart(window);
                 decompressor
             }
-            None => Decompressor {
+            None => Box::new(Decompressor {
                 inflate: Inflate::new(false, MAX_WINDOW_BITS),
                 history: History::new(window),
-            },
+            }),
         }
     }
 
-    pub(crate) fn keep_compressor(&self, home: usize, compressor: Compressor) {
+    pub(crate) fn keep_compressor(&self, home: usize, compressor: Box<Compressor>) {
         let mut waiting = Some(compressor);
         self.find(home, |shard| {
             if shard.compressors.len() >= self.kept {
@@ -126,7 +130,7 @@ impl Pool {
         });
     }
 
-    pub(crate) fn keep_decompressor(&self, home: usize, decompressor: Decompressor) {
+    pub(crate) fn keep_decompressor(&self, home: usize, decompressor: Box<Decompressor>) {
         let mut waiting = Some(decompressor);
         self.find(home, |shard| {
             if shard.decompressors.len() >= self.kept {
