@@ -2,43 +2,54 @@
 
 use std::cell::RefCell;
 
+use bowline_frame::Message;
 use bytes::BytesMut;
 
 /// What was read and is not used yet.
+///
+/// In a box, all of which is pooled: a connection without a block has room for a pointer only.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct Block(Box<Memory>);
+
+#[derive(Debug)]
+struct Memory {
     bytes: Box<[u8]>,
     used: usize,
     filled: usize,
+    lent: Option<Message>,
 }
 
 impl Block {
     /// An empty block of [`BLOCK`] bytes from this thread's pool.
     pub(crate) fn take() -> Self {
         let pooled = pooled(|pool| pool.blocks.pop()).flatten();
-        Self {
-            bytes: pooled.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice()),
-            used: 0,
-            filled: 0,
-        }
+        pooled.unwrap_or_else(|| Self::new(vec![0; BLOCK].into_boxed_slice(), 0))
     }
 
     /// A block that holds bytes which were read elsewhere.
     pub(crate) fn holding(bytes: BytesMut) -> Self {
         let bytes = Vec::from(bytes).into_boxed_slice();
-        Self {
-            used: 0,
-            filled: bytes.len(),
+        let filled = bytes.len();
+        Self::new(bytes, filled)
+    }
+
+    fn new(bytes: Box<[u8]>, filled: usize) -> Self {
+        Self(Box::new(Memory {
             bytes,
-        }
+            used: 0,
+            filled,
+            lent: None,
+        }))
     }
 
     /// Gives the memory back to this thread's pool.
-    pub(crate) fn give_back(self) {
-        if self.bytes.len() == BLOCK {
+    pub(crate) fn give_back(mut self) {
+        self.0.lent = None;
+        self.fill(0);
+        if self.0.bytes.len() == BLOCK {
             pooled(|pool| {
                 if pool.blocks.len() < KEPT {
-                    pool.blocks.push(self.bytes);
+                    pool.blocks.push(self);
                 }
             });
         }
@@ -47,43 +58,52 @@ impl Block {
     /// The bytes that are not used yet.
     #[inline]
     pub(crate) fn unused(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.used..self.filled]
+        &mut self.0.bytes[self.0.used..self.0.filled]
     }
 
     /// Notes that the first `count` of the unused bytes are used.
     #[inline]
     pub(crate) const fn advance(&mut self, count: usize) {
-        self.used += count;
+        self.0.used += count;
     }
 
     /// Position behind the bytes used so far.
     #[inline]
     pub(crate) const fn position(&self) -> usize {
-        self.used
+        self.0.used
     }
 
     /// Bytes that were used, by position.
     #[inline]
     pub(crate) fn used(&self, range: std::ops::Range<usize>) -> &[u8] {
-        &self.bytes[range]
+        &self.0.bytes[range]
     }
 
     /// The whole memory, to read into while no byte is unused.
     #[inline]
     pub(crate) fn space(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        &mut self.0.bytes
     }
 
     /// Notes that `count` bytes were read into [`space`](Self::space).
     #[inline]
     pub(crate) const fn fill(&mut self, count: usize) {
-        self.used = 0;
-        self.filled = count;
+        self.0.used = 0;
+        self.0.filled = count;
     }
 
     #[inline]
     pub(crate) const fn is_used_up(&self) -> bool {
-        self.used == self.filled
+        self.0.used == self.0.filled
+    }
+
+    /// Keeps a message that lies elsewhere, while it is lent; `None`: it was.
+    pub(crate) fn lend(&mut self, message: Option<Message>) {
+        self.0.lent = message;
+    }
+
+    pub(crate) const fn lent(&self) -> Option<&Message> {
+        self.0.lent.as_ref()
     }
 }
 
@@ -111,7 +131,7 @@ fn pooled<R>(use_it: impl FnOnce(&mut Pool) -> R) -> Option<R> {
 
 #[derive(Default)]
 struct Pool {
-    blocks: Vec<Box<[u8]>>,
+    blocks: Vec<Block>,
     outputs: Vec<Vec<u8>>,
 }
 

@@ -35,13 +35,11 @@ pub struct Receiver<T: Transport> {
     timer: Option<Armed<T::Timer>>,
     block: Option<Block>,
     /// Why the connection fails, until the caller is told.
-    error: Option<Error>,
+    error: Option<Box<Error>>,
     over: Option<Box<Ended>>,
     run: Run,
     /// Payload that the extension had made when that was last charged to the run, in bytes.
     decoded: u64,
-    /// What `recv_ref` lends.
-    lent: Option<Message>,
     chunked: bool,
 }
 
@@ -94,10 +92,9 @@ impl<T: Transport> Receiver<T> {
             deadlines,
             timer: None,
             block,
-            error,
+            error: error.map(Box::new),
             over: None,
             run: Run::default(),
-            lent: None,
             chunked: false,
         }
     }
@@ -144,7 +141,10 @@ impl<T: Transport> Receiver<T> {
                 // The text was checked a moment ago; the borrow could not outlive that check.
                 Some(MessageRef::new(kind, payload).expect("checked when it arrived"))
             }
-            Found::Owned => self.lent.as_ref().map(Message::as_ref),
+            Found::Owned => {
+                let lent = self.block.as_ref().and_then(Block::lent);
+                lent.map(Message::as_ref)
+            }
         })
     }
 
@@ -242,10 +242,10 @@ impl<T: Transport> Receiver<T> {
             inbound: std::mem::replace(&mut self.inbound, Inbound::new(Role::Server, &spent, None)),
             outbound,
             deadlines: std::mem::replace(&mut self.deadlines, Deadlines::new(Role::Server, &spent)),
-            write_deadline: self.shared.write_deadline,
+            write_deadline: self.shared.write_deadline(),
             subprotocol,
             unflushed,
-            error: self.error.take(),
+            error: self.error.take().map(|error| *error),
         })
     }
 
@@ -275,7 +275,9 @@ impl<T: Transport> Receiver<T> {
     }
 
     fn poll_ref(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, Error>> {
-        self.lent = None;
+        if let Some(block) = &mut self.block {
+            block.lend(None);
+        }
         let mut lent = None;
         let found = self.poll_next(cx, |event, end| match event {
             // A message that lies in the block ends where the bytes used so far end.
@@ -288,7 +290,9 @@ impl<T: Transport> Receiver<T> {
             }
             _ => None,
         });
-        self.lent = lent;
+        if lent.is_some() {
+            self.block.get_or_insert_with(Block::take).lend(lent);
+        }
         found
     }
 }

@@ -274,7 +274,7 @@ impl<T: Transport> Sender<T> {
                 out.check()
             });
         }
-        patience.poll(cx, out, self.shared.write_deadline)
+        patience.poll(cx, out, self.shared.write_deadline())
     }
 
     #[inline]
@@ -352,7 +352,7 @@ where
             if out.poll_drive(cx).is_pending() && out.is_over_soft_mark() {
                 return this
                     .patience
-                    .poll(cx, &mut out, sender.shared.write_deadline);
+                    .poll(cx, &mut out, sender.shared.write_deadline());
             }
             out.check()?;
         }

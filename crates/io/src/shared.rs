@@ -21,7 +21,8 @@ pub(crate) struct Shared<W> {
     waiters: Arc<Waiters>,
     /// What the transport wakes. One for all, since a transport keeps one waker.
     waker: Waker,
-    pub(crate) write_deadline: Option<Duration>,
+    /// The write deadline in nanoseconds, in half the memory of a duration; the largest number for none.
+    write: u64,
     out: Mutex<Out<W>>,
 }
 
@@ -69,7 +70,9 @@ impl<W: PollWrite> Shared<W> {
             holding: AtomicBool::new(false),
             waker: Waker::from(Arc::clone(&waiters)),
             waiters,
-            write_deadline: write,
+            write: write
+                .and_then(|write| u64::try_from(write.as_nanos()).ok())
+                .unwrap_or(u64::MAX),
             out: Mutex::new(Out {
                 writer: Some(writer),
                 outbound,
@@ -90,6 +93,11 @@ impl<W: PollWrite> Shared<W> {
         // A panic while the lock was held is a transport's; what it guards is still whole.
         let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { shared: self, out }
+    }
+
+    /// How long output may wait without a byte being taken.
+    pub(crate) fn write_deadline(&self) -> Option<Duration> {
+        (self.write != u64::MAX).then(|| Duration::from_nanos(self.write))
     }
 
     /// True if the receiver should look at the writing side.

@@ -34,7 +34,8 @@ use crate::{Chunk, Error, Event, Receiver, Sender, Transport};
 pub struct WebSocket<T: Transport> {
     receiver: Receiver<T>,
     sender: Sender<T>,
-    subprotocol: Option<Token>,
+    /// In a box, since most have none.
+    subprotocol: Option<Box<Token>>,
 }
 
 /// A connection taken apart; [`WebSocket::from_parts`] puts it together again without losing a byte.
@@ -129,7 +130,7 @@ impl<T: Transport> WebSocket<T> {
                 parts.error,
             ),
             sender: Sender::new(shared),
-            subprotocol: parts.subprotocol,
+            subprotocol: parts.subprotocol.map(Box::new),
         }
     }
 
@@ -137,7 +138,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// Clones of the sender find the connection closed.
     pub fn into_parts(self) -> Option<Parts<T>> {
-        self.receiver.into_parts(self.subprotocol)
+        let subprotocol = self.subprotocol.map(|name| *name);
+        self.receiver.into_parts(subprotocol)
     }
 
     /// Receives the next message; `None` after an orderly end. See [`Receiver::recv`].
@@ -303,7 +305,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// The subprotocol that the opening handshake agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_ref().map(Token::as_str)
+        self.subprotocol.as_deref().map(Token::as_str)
     }
 
     /// How the connection ended; `None` while it is open.

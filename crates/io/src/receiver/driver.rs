@@ -25,7 +25,7 @@ pub(super) struct Armed<T> {
 pub(super) struct Run {
     events: u32,
     reads: u32,
-    bytes: usize,
+    bytes: u32,
 }
 
 impl<T: Transport> Receiver<T> {
@@ -85,7 +85,7 @@ impl<T: Transport> Receiver<T> {
         loop {
             // A few bytes may have become many, and those are the work.
             let decoded = self.inbound.volume().payload;
-            self.run.made(decoded.saturating_sub(self.decoded));
+            self.run.took(decoded.saturating_sub(self.decoded));
             self.decoded = decoded;
             if self.run.is_long() {
                 return None;
@@ -115,7 +115,7 @@ impl<T: Transport> Receiver<T> {
                 }
             };
             let Some(event) = event else {
-                self.run.bytes += used;
+                self.run.took(used as u64);
                 self.give_back();
                 return None;
             };
@@ -125,7 +125,7 @@ impl<T: Transport> Receiver<T> {
                 out.reply(reply);
             }
             self.run.events += 1;
-            self.run.bytes += used;
+            self.run.took(used as u64);
             let taken = take(event, start + used);
             if let Some(block) = &mut self.block {
                 block.advance(used);
@@ -154,7 +154,7 @@ impl<T: Transport> Receiver<T> {
                 }
                 Ok(count) => {
                     self.run.reads += 1;
-                    self.run.bytes += count;
+                    self.run.took(count as u64);
                     match self.inbound.handle_assembly() {
                         Ok(Some(event)) => {
                             self.run.events += 1;
@@ -211,7 +211,7 @@ impl<T: Transport> Receiver<T> {
             if let Error::Timeout(_) = cause {
                 self.deadlines.give_up(EndedBy::Deadline);
             }
-            self.error.get_or_insert(cause);
+            self.error.get_or_insert_with(|| Box::new(cause));
         }
         if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
             return Poll::Ready(Progress::Moved);
@@ -287,13 +287,13 @@ impl<T: Transport> Receiver<T> {
                 // What is queued, such as a Close that says why, is offered once.
                 let _ = out.poll_drive(cx);
             }
-            self.error.get_or_insert(timeout.into());
+            self.error.get_or_insert_with(|| Box::new(timeout.into()));
         }
     }
 
     fn read_failed(&mut self, error: std::io::Error) {
         if self.error.is_none() && self.inbound.is_open() {
-            self.error = Some(error.into());
+            self.error = Some(Box::new(error.into()));
         }
         self.inbound.handle_eof();
         self.deadlines.give_up(EndedBy::Transport);
@@ -315,7 +315,7 @@ impl<T: Transport> Receiver<T> {
         // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
         let orderly = self.inbound.is_peer_closed();
         self.over = Some(Box::new(ended));
-        match self.error.take() {
+        match self.error.take().map(|error| *error) {
             Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
                 Ok(None)
             }
@@ -353,10 +353,10 @@ enum Progress<R> {
 }
 
 impl Run {
-    /// Charges what an extension made.
+    /// Charges bytes that came or that an extension made of them.
     #[inline]
-    fn made(&mut self, bytes: u64) {
-        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    fn took(&mut self, bytes: u64) {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
@@ -374,10 +374,10 @@ fn overclaimed() -> std::io::Error {
 
 /// Queues the Close that names the violation, and keeps the error until that is out.
 #[cold]
-fn violated<W: PollWrite>(shared: &Shared<W>, kept: &mut Option<Error>, error: ProtocolError) {
+fn violated<W: PollWrite>(shared: &Shared<W>, kept: &mut Option<Box<Error>>, error: ProtocolError) {
     let mut out = shared.lock();
     out.lend_buffer();
     out.reply(error.reply());
     drop(out);
-    kept.get_or_insert(error.into());
+    kept.get_or_insert_with(|| Box::new(error.into()));
 }
