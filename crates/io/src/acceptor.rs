@@ -1,4 +1,5 @@
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,11 @@ use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 
+use crate::cork::corked_pinned;
 use crate::dialogue::Dialogue;
 use crate::runtime::Clock;
 use crate::transport::until;
-use crate::{Carrier, Error, Runtime, Timer, Transport, WebSocket, corked};
+use crate::{Carrier, Error, Runtime, Timer, Transport, WebSocket};
 
 /// Accepts WebSocket connections on streams of a runtime. Cloning is cheap; the setters return a changed acceptor.
 ///
@@ -183,7 +185,7 @@ impl<R: Runtime> Acceptor<R> {
 
     /// Accepts a connection, runs `handler` on it, and closes it in order.
     ///
-    /// The handler is [corked](corked): what it sends while handling one batch of input goes out in one write. When it
+    /// The handler is [corked](crate::corked): what it sends while handling one batch of input goes out in one write. When it
     /// returns, a connection that is still open is closed with 1000, or with 1011 if it returned an error, and the
     /// closing handshake is seen through; that holds too when another task has closed it meanwhile.
     ///
@@ -197,14 +199,22 @@ impl<R: Runtime> Acceptor<R> {
     /// # Cancel safety
     ///
     /// Not cancel safe: if the future is dropped, so is the connection.
-    pub async fn serve<F, O, E>(&self, stream: impl Into<R::Stream>, handler: F) -> Result<O, E>
+    pub fn serve<F, O, E>(
+        &self,
+        stream: impl Into<R::Stream>,
+        handler: F,
+    ) -> impl Future<Output = Result<O, E>>
     where
         F: AsyncFnOnce(&mut WebSocket<R::Stream>) -> Result<O, E>,
         E: From<Error>,
     {
-        // In a box that goes when the connection is open: else each open one would hold the room of its handshake.
-        let mut websocket = Box::pin(self.accept(stream)).await?;
-        serve(&mut websocket, handler).await
+        // In a box that goes when the connection is open: else each open one would hold the room of its handshake, and
+        // of its stream twice.
+        let accepting = Box::pin(self.accept(stream));
+        async move {
+            let mut websocket = accepting.await?;
+            serve(&mut websocket, handler).await
+        }
     }
 }
 
@@ -335,13 +345,16 @@ impl<T: Transport> Upgrading<T> {
     /// }
     /// # }
     /// ```
-    pub async fn serve<F, O, E>(self, handler: F) -> Result<O, E>
+    pub fn serve<F, O, E>(self, handler: F) -> impl Future<Output = Result<O, E>>
     where
         F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
         E: From<Error>,
     {
-        let mut websocket = Box::pin(self.accept()).await?;
-        serve(&mut websocket, handler).await
+        let accepting = Box::pin(self.accept());
+        async move {
+            let mut websocket = accepting.await?;
+            serve(&mut websocket, handler).await
+        }
     }
 
     /// Refuses with a response of the caller's, and ends the stream so that it arrives: returns when the client has
@@ -376,7 +389,11 @@ where
     F: AsyncFnOnce(&mut WebSocket<T>) -> Result<O, E>,
     E: From<Error>,
 {
-    let outcome = corked(handler(websocket)).await;
+    let outcome = {
+        // Pinned where it is made, it needs no box of its own.
+        let handler = pin!(handler(websocket));
+        corked_pinned(handler).await
+    };
     let code = match &outcome {
         Ok(_) => CloseCode::NORMAL,
         Err(_) => CloseCode::INTERNAL_ERROR,

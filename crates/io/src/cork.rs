@@ -1,5 +1,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::ops::DerefMut;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
@@ -34,7 +36,16 @@ use crate::sync::thread_local;
 /// ```
 pub fn corked<F: Future>(future: F) -> impl Future<Output = F::Output> {
     // In a box, since a future that is pinned in another would be there twice: once as it came.
-    let mut future = Box::pin(future);
+    corked_pinned(Box::pin(future))
+}
+
+/// As [`corked`], for a future that is pinned already.
+pub(crate) fn corked_pinned<P>(
+    mut future: Pin<P>,
+) -> impl Future<Output = <P::Target as Future>::Output>
+where
+    P: DerefMut<Target: Future>,
+{
     let mut scope = Scope {
         id: NEXT.fetch_add(1, Ordering::Relaxed),
         listed: Vec::new(),
