@@ -116,7 +116,8 @@ impl Decoder {
             let space_out = out.get_mut(start..).unwrap_or_default();
             let inflate = &mut decompressor.inflate;
             let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
-            let status = inflate.decompress(input, space_out, InflateFlush::NoFlush);
+            let run = input.get(..bearable(self.wire, self.made)).unwrap_or(input);
+            let status = inflate.decompress(run, space_out, InflateFlush::NoFlush);
             let used = difference(inflate.total_in(), before_in);
             let made = difference(inflate.total_out(), before_out);
             out.truncate(start.saturating_add(made));
@@ -126,7 +127,8 @@ impl Decoder {
             *input = input.get(used..).unwrap_or_default();
             self.wire = self.wire.saturating_add(used as u64);
             self.made = self.made.saturating_add(made as u64);
-            if self.wire > self.made.saturating_mul(WIRE_PER_BYTE).saturating_add(WIRE) {
+            // Where the room is full, more may have been made of the same bytes.
+            if made < space && bearable(self.wire, self.made) == 0 {
                 return Err(ExtensionError::too_big(
                     "a compressed message without content",
                 ));
@@ -260,6 +262,14 @@ impl Decode for Decoder {
             state => self.state = state,
         }
     }
+}
+
+/// How many bytes may come on the wire before it is time to judge whether too little was made of all.
+///
+/// No more are inflated at once: else it would depend on the cuts of the input whether content comes in time.
+fn bearable(wire: u64, made: u64) -> usize {
+    let most = made.saturating_mul(WIRE_PER_BYTE).saturating_add(WIRE);
+    usize::try_from(most.saturating_add(1).saturating_sub(wire)).unwrap_or(usize::MAX)
 }
 
 fn failure() -> ExtensionError {

@@ -7,8 +7,9 @@ use bowline_extension::Decode;
 use bowline_frame::{MessageKind, Role, Rsv};
 use bowline_proto::{Config, Inbound, ProtocolError};
 use bowline_testing::alloc::{CountingAllocator, Usage};
+use bowline_testing::random::Random;
 use bytes::BytesMut;
-use support::{Pair, decode, encode, json, pair, text};
+use support::{Pair, decode, decode_runs, encode, json, pair, text};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator::new();
@@ -232,4 +233,59 @@ fn work_without_content_is_bounded() {
     let read = decode(&mut *pair(&config, &config).client.1, &with(100)).unwrap();
     assert_eq!(read, [json(3000), vec![b'a'; 100]].concat());
     refused(&with(1000));
+}
+
+/// Where that bound lies doesn't depend on how the message is cut, or on the room for what it becomes.
+// covers PMD-8-02
+#[test]
+fn work_without_content_is_bounded_at_the_same_byte_however_it_is_cut() {
+    let config = PerMessageDeflate::new();
+    let empty = |blocks: usize| [0x00, 0x00, 0x00, 0xff, 0xff].repeat(blocks);
+    let stored = |len: u16| {
+        let head = [[0].as_slice(), &len.to_le_bytes(), &(!len).to_le_bytes()].concat();
+        [head, vec![b'a'; len.into()]].concat()
+    };
+    let compressed = encode(&mut *pair(&config, &config).server.0, &json(500));
+    let compressed = [&compressed[..], &[0x00, 0x00, 0xff, 0xff]].concat();
+    // 64 KiB without content, and 16 bytes for each byte of it. A compressed block has a table first.
+    let beyond = (json(500).len() * 16 + 65_536 - compressed.len()) / 5;
+    let messages = [
+        ([empty(13_106), stored(5_000)].concat(), true),
+        ([empty(13_107), stored(5_000)].concat(), false),
+        ([stored(1_000), empty(16_106)].concat(), true),
+        (
+            [stored(1_000), empty(16_107), stored(60_000)].concat(),
+            false,
+        ),
+        ([empty(13_000), compressed.clone()].concat(), true),
+        ([empty(13_108), compressed.clone()].concat(), false),
+        (
+            [&compressed[..], &empty(beyond - 100), &compressed].concat(),
+            true,
+        ),
+        (
+            [&compressed[..], &empty(beyond + 1), &compressed].concat(),
+            false,
+        ),
+    ];
+    for (at, (blocks, fits)) in messages.iter().enumerate() {
+        let wire = [&blocks[..], &[0x00]].concat();
+        let check = |way: &str, size: &mut dyn FnMut() -> usize| {
+            let mut decoder = pair(&config, &config).client.1;
+            match decode_runs(&mut *decoder, &wire, size) {
+                Ok(_) => assert!(fits, "message {at}, {way}: taken"),
+                Err(error) => {
+                    assert_eq!(error.close_code().get(), 1009);
+                    assert!(!fits, "message {at}, {way}: {error}");
+                }
+            }
+        };
+        check("whole", &mut || usize::MAX >> 1);
+        check("byte by byte", &mut || 1);
+        for seed in 0..20 {
+            let mut random = Random::new(seed);
+            let most = [10, 1_000, 70_000][random.below(3)];
+            check(&format!("seed {seed}"), &mut || 1 + random.below(most));
+        }
+    }
 }
