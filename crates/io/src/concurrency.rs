@@ -11,8 +11,10 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bowline_extension::{Decode, Encode, Extension, ExtensionError, Outgoing, Progress};
+use bowline_frame::{MessageKind, Rsv};
 use bowline_testing::wire::{BINARY, CLOSE, FIN, Frame, close_frame, frames, whole_frames};
 use bytes::BytesMut;
 use loom::sync::Condvar;
@@ -170,6 +172,23 @@ fn two_scopes_share_a_connection() {
         assert_eq!(sent, [message(1), message(2)]);
         block_on(peer.close());
         join([receiver, one, other]);
+    });
+}
+
+#[test]
+fn a_receiver_without_a_timer_learns_that_an_extension_holds_memory() {
+    model(3, || {
+        let released = Arc::new(Gate::default());
+        let extension = Box::new(Holding(Arc::clone(&released)));
+        let (socket, mut peer) = open_extended(8, config(), Some(extension));
+        let (receiver, sender) = socket.split();
+        let receiver = spawn_receiver(receiver);
+        let sender = spawn(async move { sender.send(vec![1]).await.unwrap() });
+        // The message is written at once, and no byte comes: only the sender can wake the receiver.
+        block_on(released.opens());
+        assert_eq!(block_on(peer.read_frames(1)).0, [message(1)]);
+        block_on(peer.close());
+        join([receiver, sender]);
     });
 }
 
@@ -349,8 +368,16 @@ fn open(room: usize) -> (Socket, Peer) {
 }
 
 fn open_with(room: usize, config: Config) -> (Socket, Peer) {
+    open_extended(room, config, None)
+}
+
+fn open_extended(
+    room: usize,
+    config: Config,
+    extension: Option<Box<dyn Extension>>,
+) -> (Socket, Peer) {
     let (near, far) = Memory::pair(room);
-    let socket = WebSocket::new(Role::Server, near, &config, None, BytesMut::new());
+    let socket = WebSocket::new(Role::Server, near, &config, extension, BytesMut::new());
     let (reader, writer) = Transport::divide(far);
     let peer = Peer {
         reader,
@@ -431,8 +458,70 @@ impl Peer {
     }
 }
 
-/// A clock that stands still.
-struct Still;
+/// An extension that changes nothing, and wants to give back memory as soon as a message is encoded.
+struct Holding(Arc<Gate>);
+
+impl Extension for Holding {
+    fn split(self: Box<Self>) -> (Box<dyn Encode>, Box<dyn Decode>) {
+        (self, Box::new(Untouched))
+    }
+}
+
+impl Encode for Holding {
+    fn begin(&mut self, _: &Outgoing) -> Option<Rsv> {
+        Some(Rsv::NONE)
+    }
+
+    fn encode(
+        &mut self,
+        input: &mut &[u8],
+        last: bool,
+        out: &mut BytesMut,
+        _: usize,
+    ) -> Result<Progress, ExtensionError> {
+        out.extend_from_slice(input);
+        *input = &[];
+        Ok(if last {
+            Progress::Done
+        } else {
+            Progress::NeedInput
+        })
+    }
+
+    fn release_after(&self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+
+    fn release(&mut self) {
+        self.0.open();
+    }
+}
+
+/// Its other half.
+struct Untouched;
+
+impl Decode for Untouched {
+    fn claims(&self) -> Rsv {
+        Rsv::NONE
+    }
+
+    fn begin(&mut self, _: MessageKind, _: Rsv) -> Result<bool, ExtensionError> {
+        Ok(false)
+    }
+
+    fn decode(
+        &mut self,
+        _: &mut &[u8],
+        _: bool,
+        _: &mut BytesMut,
+        _: usize,
+    ) -> Result<Progress, ExtensionError> {
+        unreachable!("it takes no message")
+    }
+}
+
+/// A clock that stands still: only what is due at once passes.
+struct Still(Instant);
 
 impl Timer for Still {
     fn now() -> Instant {
@@ -440,18 +529,24 @@ impl Timer for Still {
         *NOW
     }
 
-    fn at(_: Instant) -> Self {
-        Self
+    fn at(deadline: Instant) -> Self {
+        Self(deadline)
     }
 
-    fn reset(&mut self, _: Instant) {}
+    fn reset(&mut self, deadline: Instant) {
+        self.0 = deadline;
+    }
 }
 
 impl Future for Still {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        Poll::Pending
+        if self.0 <= Self::now() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
