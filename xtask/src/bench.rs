@@ -66,7 +66,7 @@ fn build(step: &mut Step, workspace: &Workspace) -> Result<String> {
     for package in PACKAGES {
         step.say(package)?;
         let mut build = bench(workspace, package);
-        step.command(build.args(["bench", "--locked", "--no-run"]))?;
+        step.command(build.args(["bench", "--no-run"]))?;
     }
     Ok(String::new())
 }
@@ -80,7 +80,7 @@ fn measure(
     let home = workspace.target.join("xtask").join("criterion");
     let mut command = bench(workspace, package);
     command
-        .args(["bench", "--locked", "--"])
+        .args(["bench", "--"])
         .args(["--noplot", "--sample-size=20", "--nresamples=1000"])
         .args(["--warm-up-time=0.3", "--measurement-time=1"])
         .env("CRITERION_HOME", &home);
