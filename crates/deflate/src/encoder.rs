@@ -21,8 +21,8 @@ use crate::pool::{Compressor, Pool, Shape};
 /// ```
 ///
 /// The flush that ends a message is done in two steps. `Block` brings out everything but at most 7 bits and can be
-/// repeated at will. Then a sync flush has only its marker to write, into a place that is large enough. One sync flush
-/// for both would write a second marker whenever the room ends where the first one does.
+/// repeated at will. Then a sync or full flush has only its marker to write, into a place that is large enough. One
+/// flush for both would write a second marker whenever the room ends where the first one does.
 pub(crate) struct Encoder {
     pool: Arc<Pool>,
     home: usize,
@@ -91,6 +91,7 @@ impl Encoder {
         let compressor = self
             .compressor
             .get_or_insert_with(|| self.pool.compressor(self.home, self.shape));
+        compressor.remembers = true;
         let deflate = &mut compressor.deflate;
         let (before_in, before_out) = (deflate.total_in(), deflate.total_out());
         let result = deflate.compress(input, out.get_mut(start..).unwrap_or_default(), flush);
@@ -108,11 +109,18 @@ impl Encoder {
     /// Writes the marker that ends the message, without the four bytes that don't go on the wire.
     fn marker(&mut self) -> Result<Tail, ExtensionError> {
         let mut bytes = [0; MARKER_ROOM];
-        let deflate = &mut self.compressor.as_mut().ok_or_else(failure)?.deflate;
+        let compressor = self.compressor.as_mut().ok_or_else(failure)?;
+        // A full flush forgets as well, which costs less than a reset before the next message.
+        let flush = match self.takeover {
+            true => DeflateFlush::SyncFlush,
+            false => DeflateFlush::FullFlush,
+        };
+        let deflate = &mut compressor.deflate;
         let before = deflate.total_out();
         deflate
-            .compress(&[], &mut bytes, DeflateFlush::SyncFlush)
+            .compress(&[], &mut bytes, flush)
             .map_err(|_| failure())?;
+        compressor.remembers = self.takeover;
         let made = difference(deflate.total_out(), before);
         // RFC 7692 §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
         let kept = bytes

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +19,8 @@ pub(crate) struct Shape {
 pub(crate) struct Compressor {
     pub(crate) deflate: zlib_rs::Deflate,
     shape: Shape,
+    /// Its next message might refer to earlier ones.
+    pub(crate) remembers: bool,
 }
 
 /// A decompressor with a copy of its window, which it can't tell by itself.
@@ -97,7 +100,9 @@ impl Pool {
         });
         match pooled {
             Some(mut compressor) => {
-                compressor.deflate.reset();
+                if mem::take(&mut compressor.remembers) {
+                    compressor.deflate.reset();
+                }
                 compressor
             }
             None => Box::new(Compressor::new(shape)),
@@ -163,6 +168,7 @@ impl Compressor {
         Self {
             deflate: zlib_rs::Deflate::new_with_config(config),
             shape,
+            remembers: false,
         }
     }
 }

@@ -57,14 +57,35 @@ fn no_distance_is_beyond_the_agreed_window() {
 // covers PMD-7.1.1.1-01, PMD-7.1.1.2-01
 #[test]
 fn without_takeover_nothing_refers_to_an_earlier_message() {
-    let config = PerMessageDeflate::new();
-    let mut ends = pair(&config, &config);
-    for encoder in [&mut ends.server.0, &mut ends.client.0] {
-        for count in [5, 50, 5, 50] {
-            // An inflater that knows no other message.
-            let wire = encode(&mut **encoder, &json(count));
-            let read = Inflater::new(false).message(&wire, 100_000).unwrap();
-            assert_bytes_eq(&read, &json(count), "inflated alone");
+    for level in 1..=9 {
+        let config = PerMessageDeflate::new().level(level);
+        let mut ends = pair(&config, &config);
+        for encoder in [&mut ends.server.0, &mut ends.client.0] {
+            // Longer than the window, too, and short ones behind.
+            for len in [300, 3000, 300, 50_000, 300, 70_001, 1, 300] {
+                // An inflater that knows no other message.
+                let payload = repetitive(len);
+                let wire = encode(&mut **encoder, &payload);
+                let read = Inflater::new(false).message(&wire, 100_000).unwrap();
+                assert_bytes_eq(&read, &payload, format_args!("inflated alone, {level}"));
+                // A compressor that has seen no other message.
+                let fresh = PerMessageDeflate::new().level(level);
+                let fresh = encode(&mut *pair(&fresh, &fresh).server.0, &payload);
+                assert_bytes_eq(&wire, &fresh, format_args!("compressed alone, {level}"));
+            }
         }
     }
+}
+
+#[test]
+fn what_a_connection_with_takeover_gives_back_refers_to_nothing() {
+    let config = PerMessageDeflate::new();
+    let keeping = config.clone().context_takeover(true);
+    let payload = json(50);
+    let mut ends = pair(&keeping, &keeping);
+    let first = encode(&mut *ends.server.0, &payload);
+    ends.server.0.release();
+    // The pool is the same, and so is what the compressor was made for.
+    let mut other = pair(&config, &config).server.0;
+    assert_bytes_eq(&encode(&mut *other, &payload), &first, "the other's first");
 }
