@@ -129,7 +129,7 @@ fn an_idle_connection_owns_no_buffer_whatever_has_passed_through_it() {
     .concat();
     input(everything);
     let each = each_keeps(500, |socket| assert_eq!(echo_all(socket), 2));
-    assert!(each <= 1536, "{each} bytes each");
+    assert!(each <= 1024, "{each} bytes each");
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_program_that_waits_for_something_else_after_an_event_or_a_chunk_holds_no_bu
                 complete(socket.recv_event()).unwrap().unwrap();
             }
         });
-        assert!(each <= 1536, "{each} bytes each, {chunks}");
+        assert!(each <= 800, "{each} bytes each, {chunks}");
     }
 }
 
@@ -180,7 +180,7 @@ fn ten_thousand_half_frames_cost_what_was_sent() {
     let half = frame(Role::Server, BINARY | FIN, vec![7; 10_000])[..108].to_vec();
     input(half);
     let each = each_keeps(10_000, |socket| assert_eq!(echo_all(socket), 0));
-    assert!(each <= 1536 + 2 * 100, "{each} bytes each");
+    assert!(each <= 1024 + 2 * 100, "{each} bytes each");
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn the_beginning_of_a_large_message_costs_at_most_twice_what_was_sent_and_16_kib
         input(half);
         let each = each_keeps(100, |socket| assert_eq!(echo_all(socket), 0));
         assert!(
-            each <= 1536 + 2 * sent + 16 * 1024,
+            each <= 1024 + 2 * sent + 16 * 1024,
             "{sent} sent, {each} bytes each"
         );
     }
