@@ -10,6 +10,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 
 use crate::dialogue::Dialogue;
+use crate::tls::{self, ServerTls};
 use crate::{Error, Stream, Transport, WebSocket};
 
 /// Accepts WebSocket connections on TCP streams. Cloning is cheap; the setters return a changed acceptor.
@@ -44,7 +45,7 @@ use crate::{Error, Stream, Transport, WebSocket};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Acceptor {
-    settings: Arc<ServerSettings<()>>,
+    settings: Arc<ServerSettings<ServerTls>>,
 }
 
 impl Acceptor {
@@ -55,7 +56,7 @@ impl Acceptor {
 
     server_setters!();
 
-    fn with(mut self, change: impl FnOnce(&mut ServerSettings<()>)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ServerSettings<ServerTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
@@ -67,21 +68,19 @@ impl Acceptor {
     /// # Errors
     ///
     /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the stream,
-    /// or the close deadline has passed. [`Error::HandshakeTimeout`], [`Error::Incomplete`] or [`Error::Transport`].
+    /// or the close deadline has passed. [`Error::Tls`], [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
+    /// [`Error::Transport`].
     pub fn accept(&self, stream: impl Into<Stream>) -> Result<WebSocket, Error> {
-        self.accept_on(stream.into())
+        self.open(stream)?.accept()
     }
 
-    /// As [`accept`](Self::accept), on any transport.
+    /// As [`accept`](Self::accept), on any transport. It is taken as it is: what was said about TLS is for streams.
     ///
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
     pub fn accept_on<T: Transport>(&self, transport: T) -> Result<WebSocket<T>, Error> {
-        match self.open_on(transport)? {
-            Opening::Upgrade(upgrade) => upgrade.accept(),
-            Opening::Http(http) => Err(http.stage.refuse(&http.request.upgrade_required())),
-        }
+        self.open_on(transport)?.accept()
     }
 
     /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an ordinary HTTP
@@ -93,7 +92,13 @@ impl Acceptor {
     ///
     /// As [`accept`](Self::accept).
     pub fn open(&self, stream: impl Into<Stream>) -> Result<Opening, Error> {
-        self.open_on(stream.into())
+        let deadline = self.settings.deadline(Instant::now());
+        let mut stream = stream.into();
+        if let Some(tls) = &self.settings.tls {
+            let encrypted = tls::accept(stream, tls, deadline).map_err(Error::Tls)?;
+            stream = encrypted.ok_or_else(|| self.settings.timed_out())?;
+        }
+        self.open_by(deadline, stream)
     }
 
     /// As [`open`](Self::open), on any transport.
@@ -102,7 +107,10 @@ impl Acceptor {
     ///
     /// As [`accept`](Self::accept).
     pub fn open_on<T: Transport>(&self, transport: T) -> Result<Opening<T>, Error> {
-        let deadline = self.settings.deadline(Instant::now());
+        self.open_by(self.settings.deadline(Instant::now()), transport)
+    }
+
+    fn open_by<T: Transport>(&self, deadline: Instant, transport: T) -> Result<Opening<T>, Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
         let head = dialogue.read(deadline, |read| match read {
@@ -162,6 +170,16 @@ pub enum Opening<T: Transport = Stream> {
     Upgrade(Upgrading<T>),
     /// Something else over HTTP/1.1.
     Http(Http<T>),
+}
+
+impl<T: Transport> Opening<T> {
+    /// Accepts a WebSocket, refuses everything else.
+    fn accept(self) -> Result<WebSocket<T>, Error> {
+        match self {
+            Self::Upgrade(upgrade) => upgrade.accept(),
+            Self::Http(http) => Err(http.stage.refuse(&http.request.upgrade_required())),
+        }
+    }
 }
 
 /// A flawless request for a WebSocket that waits for an answer. Dropping it ends the stream without one.
@@ -347,7 +365,7 @@ impl<T: Transport> Http<T> {
 /// The stream of a request, and how to go on with it.
 struct Stage<T: Transport> {
     dialogue: Dialogue<T>,
-    settings: Arc<ServerSettings<()>>,
+    settings: Arc<ServerSettings<ServerTls>>,
     deadline: Instant,
 }
 

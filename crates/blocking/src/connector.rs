@@ -12,6 +12,7 @@ use bowline_shell::{ClientSettings, client_setters};
 use http::Response;
 
 use crate::dialogue::Dialogue;
+use crate::tls::{self, ClientTls};
 use crate::{Error, Stream, Transport, WebSocket};
 
 /// Connects to WebSocket servers over TCP. Cloning is cheap; the setters return a changed connector.
@@ -29,7 +30,7 @@ use crate::{Error, Stream, Transport, WebSocket};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Connector {
-    settings: Arc<ClientSettings<()>>,
+    settings: Arc<ClientSettings<ClientTls>>,
 }
 
 impl Connector {
@@ -40,21 +41,21 @@ impl Connector {
 
     client_setters!();
 
-    fn with(mut self, change: impl FnOnce(&mut ClientSettings<()>)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ClientSettings<ClientTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
 
-    /// Connects to a `ws` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says and
+    /// Connects to a `ws` or `wss` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says and
     /// what the connector says go out together.
     ///
     /// Addresses of both families are tried side by side (RFC 8305), each in a thread that ends with its attempt; the
-    /// request is sent, the answer checked.
+    /// stream is encrypted for `wss`, the request is sent, the answer checked.
     ///
     /// # Errors
     ///
     /// [`Error::Invalid`] before anything is sent; [`Error::Connect`] if no address can be reached;
-    /// [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
+    /// [`Error::Tls`]; [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
     /// [`Error::Incomplete`] if there was none; [`Error::HandshakeTimeout`] or [`Error::Transport`].
     pub fn connect<Q>(&self, target: Q) -> Result<WebSocket, Error>
     where
@@ -74,19 +75,32 @@ impl Connector {
         Q: TryInto<ClientRequest>,
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
     {
-        let request = self.settings.request(target)?;
-        if request.uri().is_secure() {
-            return Err(Error::invalid("wss needs TLS, which is not built in"));
+        let settings = &*self.settings;
+        let request = settings.request(target)?;
+        let (host, port) = (request.uri().host(), request.uri().port());
+        let tls = match request.uri().is_secure() {
+            false => None,
+            true => Some(
+                settings
+                    .tls
+                    .clone()
+                    .or_else(tls::by_default)
+                    .ok_or_else(|| {
+                        Error::invalid("wss needs TLS, which is not built in or was not set")
+                    })?,
+            ),
+        };
+        let deadline = settings.deadline(Instant::now());
+        let connected = race(host.to_owned(), port, deadline).map_err(Error::Connect)?;
+        let mut stream: Stream = connected.ok_or_else(|| settings.timed_out())?.into();
+        if let Some(tls) = tls {
+            let encrypted = tls::connect(stream, host, &tls, deadline).map_err(Error::Tls)?;
+            stream = encrypted.ok_or_else(|| settings.timed_out())?;
         }
-        let deadline = self.settings.deadline(Instant::now());
-        let (host, port) = (request.uri().host().to_owned(), request.uri().port());
-        let stream = race(host, port, deadline)
-            .map_err(Error::Connect)?
-            .ok_or_else(|| self.settings.timed_out())?;
-        self.shake_hands(Stream::from(stream), &request, deadline)
+        self.shake_hands(stream, &request, deadline)
     }
 
-    /// Makes the opening handshake on a transport that is connected already.
+    /// Makes the opening handshake on a transport that is connected already. For `wss` it must be encrypted already too.
     ///
     /// # Errors
     ///

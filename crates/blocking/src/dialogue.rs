@@ -63,7 +63,7 @@ impl<T: Transport> Dialogue<T> {
         let deadline = Instant::now() + patience;
         self.write(&[], deadline)?.ok_or(ErrorKind::TimedOut)?;
         // The answer is out. What the peer makes of it, a reset even, changes nothing.
-        let _ = self.writer.shutdown();
+        let _ = step(deadline, || self.writer.shutdown());
         let mut drained = 0_u64;
         let _ = self.read(deadline, |read| {
             drained += read.len() as u64;

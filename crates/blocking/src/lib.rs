@@ -10,6 +10,11 @@ mod sender;
 mod shared;
 mod stream;
 mod sync;
+#[cfg(feature = "rustls-tls")]
+mod tls;
+#[cfg(not(feature = "rustls-tls"))]
+#[path = "no_tls.rs"]
+mod tls;
 mod transport;
 mod websocket;
 
@@ -24,6 +29,9 @@ pub use websocket::WebSocket;
 
 #[cfg(feature = "deflate")]
 pub use bowline_deflate::PerMessageDeflate;
+
+#[cfg(feature = "rustls-tls")]
+pub use bowline_tls::{ClientTls, ServerTls, TlsError, rustls};
 
 // What users of this crate need from those below, and the types of others that are in its signatures.
 pub use bowline_extension::{Compress, Extension, ExtensionError, Negotiate, Token};

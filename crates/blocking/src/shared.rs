@@ -303,13 +303,15 @@ impl<W: TransportWrite> Out<W> {
     /// Ends the writing direction of the transport; false if it is not to be had now.
     pub(crate) fn shutdown(&mut self) -> bool {
         match &mut self.turn {
-            Turn::Free(writing) => {
-                if let Err(error) = writing.writer.shutdown() {
+            Turn::Free(writing) if !self.unflushed => match writing.writer.shutdown() {
+                Ok(()) => true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+                Err(error) => {
                     self.fail(error.into());
+                    true
                 }
-                true
-            }
-            Turn::Taken => false,
+            },
+            Turn::Free(_) | Turn::Taken => false,
             Turn::Over => true,
         }
     }

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -5,22 +6,23 @@ use std::time::{Duration, Instant};
 
 use crate::{Transport, TransportRead, TransportWrite};
 
-/// A TCP stream of std, with `TCP_NODELAY`.
+/// A TCP stream of std, with `TCP_NODELAY`; encrypted if the URL or the acceptor says so.
 ///
-/// Its halves share one descriptor and keep deadlines with the socket's timeouts.
-#[derive(Debug)]
-pub struct Stream(TcpStream);
-
-/// The reading half of a [`Stream`].
-#[derive(Debug)]
-pub struct StreamReader {
-    socket: Arc<TcpStream>,
-    timeout: Option<Duration>,
+/// Its halves share one descriptor and keep deadlines with the socket's timeouts. Those of an encrypted stream share
+/// the state of TLS under a lock, which is not held while one of them waits for the socket.
+pub struct Stream {
+    pub(crate) reader: StreamReader,
+    pub(crate) writer: StreamWriter,
 }
 
+/// The reading half of a [`Stream`].
+pub struct StreamReader(pub(crate) Box<dyn TransportRead>);
+
 /// The writing half of a [`Stream`].
-#[derive(Debug)]
-pub struct StreamWriter {
+pub struct StreamWriter(pub(crate) Box<dyn TransportWrite>);
+
+/// One direction of a socket.
+struct Half {
     socket: Arc<TcpStream>,
     timeout: Option<Duration>,
 }
@@ -33,7 +35,15 @@ impl From<TcpStream> for Stream {
         let _ = socket.set_nonblocking(false);
         let _ = socket.set_read_timeout(None);
         let _ = socket.set_write_timeout(None);
-        Self(socket)
+        let socket = Arc::new(socket);
+        let half = |socket| Half {
+            socket,
+            timeout: None,
+        };
+        Self {
+            reader: StreamReader(Box::new(half(Arc::clone(&socket)))),
+            writer: StreamWriter(Box::new(half(socket))),
+        }
     }
 }
 
@@ -42,20 +52,44 @@ impl Transport for Stream {
     type Writer = StreamWriter;
 
     fn divide(self) -> (StreamReader, StreamWriter) {
-        let socket = Arc::new(self.0);
-        let reader = StreamReader {
-            socket: Arc::clone(&socket),
-            timeout: None,
-        };
-        let writer = StreamWriter {
-            socket,
-            timeout: None,
-        };
-        (reader, writer)
+        (self.reader, self.writer)
     }
 }
 
 impl TransportRead for StreamReader {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        self.0.read(buffer, until)
+    }
+
+    fn abort(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl TransportWrite for StreamWriter {
+    fn write(&mut self, runs: &[IoSlice<'_>], until: Option<Instant>) -> io::Result<usize> {
+        self.0.write(runs, until)
+    }
+
+    fn is_vectored(&self) -> bool {
+        // Records of TLS are filled from several runs, too.
+        true
+    }
+
+    fn flush(&mut self, until: Option<Instant>) -> io::Result<()> {
+        self.0.flush(until)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        self.0.shutdown()
+    }
+
+    fn abort(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl TransportRead for Half {
     fn read(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
         if let Some(timeout) = change(self.timeout, until) {
             self.socket.set_read_timeout(timeout)?;
@@ -69,7 +103,7 @@ impl TransportRead for StreamReader {
     }
 }
 
-impl TransportWrite for StreamWriter {
+impl TransportWrite for Half {
     fn write(&mut self, runs: &[IoSlice<'_>], until: Option<Instant>) -> io::Result<usize> {
         if let Some(timeout) = change(self.timeout, until) {
             self.socket.set_write_timeout(timeout)?;
@@ -80,10 +114,6 @@ impl TransportWrite for StreamWriter {
             runs => (&*self.socket).write_vectored(runs),
         };
         written.map_err(timed_out)
-    }
-
-    fn is_vectored(&self) -> bool {
-        true
     }
 
     fn flush(&mut self, _: Option<Instant>) -> io::Result<()> {
@@ -125,6 +155,24 @@ fn timed_out(error: io::Error) -> io::Error {
 fn abort(socket: &TcpStream) {
     // A socket that is not connected any more has nobody to wake.
     let _ = socket.shutdown(Shutdown::Both);
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamReader").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWriter").finish_non_exhaustive()
+    }
 }
 
 /// A timeout of zero is none; sockets count in steps of about this.

@@ -66,7 +66,7 @@ pub trait TransportWrite: Send + 'static {
     ///
     /// # Errors
     ///
-    /// The transport failed.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) if it would have to; it is asked again then. Else the transport failed.
     fn shutdown(&mut self) -> io::Result<()>;
 
     /// Ends both directions at once, so that a thread that waits in the other half returns. Provided: does nothing.

@@ -1,0 +1,274 @@
+//! TLS over the halves of a stream, with rustls.
+
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bowline_tls::rustls::{ClientConnection, Connection, ServerConnection};
+pub(crate) use bowline_tls::{ClientTls, ServerTls};
+
+use crate::stream::{Stream, StreamReader, StreamWriter};
+use crate::{Acceptor, Connector, TransportRead, TransportWrite};
+
+impl Connector {
+    /// Sets what `wss` is encrypted with. Default, with the feature `tls`: TLS that trusts the authorities that Mozilla
+    /// trusts; without it, none.
+    #[must_use]
+    pub fn tls(self, tls: impl Into<ClientTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
+    }
+}
+
+impl Acceptor {
+    /// Encrypts the streams that are accepted. Default: they are not encrypted.
+    #[must_use]
+    pub fn tls(self, tls: impl Into<ServerTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
+    }
+}
+
+/// What `wss` is encrypted with if nothing else was set.
+pub(crate) fn by_default() -> Option<ClientTls> {
+    #[cfg(feature = "tls")]
+    return Some(ClientTls::webpki_roots());
+    #[cfg(not(feature = "tls"))]
+    None
+}
+
+/// Encrypts a stream as the client of `host`; `None` if that took longer than until `deadline`.
+pub(crate) fn connect(
+    stream: Stream,
+    host: &str,
+    tls: &ClientTls,
+    deadline: Instant,
+) -> io::Result<Option<Stream>> {
+    let name = ClientTls::server_name(host)?;
+    let client = ClientConnection::new(Arc::clone(tls.config()), name).map_err(io::Error::other)?;
+    shake_hands(stream, client.into(), deadline, |client| {
+        ClientTls::check_protocol(client.alpn_protocol())
+    })
+}
+
+/// Encrypts a stream as the server.
+pub(crate) fn accept(
+    stream: Stream,
+    tls: &ServerTls,
+    deadline: Instant,
+) -> io::Result<Option<Stream>> {
+    let server = ServerConnection::new(Arc::clone(tls.config())).map_err(io::Error::other)?;
+    shake_hands(stream, server.into(), deadline, |_| Ok(()))
+}
+
+fn shake_hands(
+    stream: Stream,
+    mut connection: Connection,
+    deadline: Instant,
+    check: impl FnOnce(&Connection) -> io::Result<()>,
+) -> io::Result<Option<Stream>> {
+    let mut whole = Whole {
+        stream,
+        until: Some(deadline),
+    };
+    while connection.is_handshaking() || connection.wants_write() {
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        match connection.complete_io(&mut whole) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+    }
+    check(&connection)?;
+    let connection = Arc::new(Mutex::new(connection));
+    let reader = Reader {
+        socket: whole.stream.reader,
+        connection: Arc::clone(&connection),
+        input: Vec::new(),
+        unused: 0..0,
+        failed: None,
+    };
+    let writer = Writer {
+        socket: whole.stream.writer,
+        connection,
+        output: Vec::new(),
+        written: 0,
+        notified: false,
+    };
+    Ok(Some(Stream {
+        reader: StreamReader(Box::new(reader)),
+        writer: StreamWriter(Box::new(writer)),
+    }))
+}
+
+/// A stream with std's traits, for the handshake.
+struct Whole {
+    stream: Stream,
+    until: Option<Instant>,
+}
+
+impl Read for Whole {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.reader.read(buffer, self.until)
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.writer.write(&[IoSlice::new(bytes)], self.until)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.writer.flush(self.until)
+    }
+}
+
+struct Reader {
+    socket: StreamReader,
+    connection: Arc<Mutex<Connection>>,
+    /// Bytes of the socket, in `unused` those that TLS has not taken yet.
+    input: Vec<u8>,
+    unused: Range<usize>,
+    /// What TLS said behind payload that is given first.
+    failed: Option<io::Error>,
+}
+
+impl Reader {
+    /// Decrypts what was read; `None` if that is no payload, or not all of it.
+    fn decrypt(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        let mut connection = lock(&self.connection);
+        let mut count = 0;
+        while count < buffer.len() {
+            match bowline_tls::end(connection.reader().read(&mut buffer[count..])) {
+                Ok(0) => return Ok(Some(count)),
+                Ok(read) => count += read,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                Err(_) if self.unused.is_empty() => return Ok((count > 0).then_some(count)),
+                Err(_) => {
+                    let mut input = &self.input[self.unused.clone()];
+                    self.unused.start += connection.read_tls(&mut input)?;
+                    if let Err(error) = connection.process_new_packets() {
+                        let error = io::Error::new(ErrorKind::InvalidData, error);
+                        if count == 0 {
+                            return Err(error);
+                        }
+                        self.failed = Some(error);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Some(count))
+    }
+}
+
+impl TransportRead for Reader {
+    fn read(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        loop {
+            if let Some(count) = self.decrypt(buffer)? {
+                return Ok(count);
+            }
+            if self.input.is_empty() {
+                self.input = vec![0; INPUT];
+            }
+            // Without the lock: another thread may want to write meanwhile.
+            match self.socket.read(&mut self.input, until) {
+                Ok(0) => {
+                    lock(&self.connection).read_tls(&mut io::empty())?;
+                }
+                Ok(count) => self.unused = 0..count.min(self.input.len()),
+                Err(error) => {
+                    self.input = Vec::new();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn abort(&mut self) {
+        self.socket.abort();
+    }
+}
+
+struct Writer {
+    socket: StreamWriter,
+    connection: Arc<Mutex<Connection>>,
+    /// Encrypted bytes, of which so many were written.
+    output: Vec<u8>,
+    written: usize,
+    /// The peer was told that nothing follows.
+    notified: bool,
+}
+
+impl Writer {
+    /// Writes what is encrypted.
+    fn drain(&mut self, until: Option<Instant>) -> io::Result<()> {
+        if self.output.is_empty() {
+            let mut connection = lock(&self.connection);
+            while connection.wants_write() {
+                connection.write_tls(&mut self.output)?;
+            }
+        }
+        while self.written < self.output.len() {
+            let rest = [IoSlice::new(&self.output[self.written..])];
+            // Not under the lock: another thread may want to decrypt meanwhile.
+            match self.socket.write(&rest, until)? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                count => self.written += count,
+            }
+        }
+        self.written = 0;
+        self.output.clear();
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+impl TransportWrite for Writer {
+    fn write(&mut self, runs: &[IoSlice<'_>], until: Option<Instant>) -> io::Result<usize> {
+        self.drain(until)?;
+        let count = lock(&self.connection).writer().write_vectored(runs)?;
+        match self.drain(until) {
+            // It is taken; the rest goes with what follows.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            drained => drained?,
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self, until: Option<Instant>) -> io::Result<()> {
+        self.drain(until)?;
+        self.socket.flush(until)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        if !self.notified {
+            self.notified = true;
+            lock(&self.connection).send_close_notify();
+        }
+        self.drain(Some(Instant::now()))?;
+        self.socket.shutdown()
+    }
+
+    fn abort(&mut self) {
+        self.socket.abort();
+    }
+}
+
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is read of the socket at once, in bytes: a full record.
+const INPUT: usize = 17 * 1024;
+
+/// Capacity of a buffer that an idle connection keeps, in bytes.
+const KEPT: usize = 16 * 1024;
