@@ -228,7 +228,7 @@ impl<T: Transport> Receiver<T> {
             None => BytesMut::new(),
         };
         let reader = self.reader.take()?;
-        let (writer, outbound, unflushed) = self.shared.lock().take()?;
+        let (writer, outbound, unflushed, shut_down) = self.shared.lock().take()?;
         // What is left has nothing to offer the transport.
         let ended = self
             .deadlines
@@ -245,6 +245,7 @@ impl<T: Transport> Receiver<T> {
             write_deadline: self.shared.write_deadline(),
             subprotocol,
             unflushed,
+            shut_down,
             error: self.error.take().map(|error| *error),
         })
     }

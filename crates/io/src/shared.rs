@@ -33,6 +33,8 @@ pub(crate) struct Out<W> {
     pub(crate) outbound: Outbound,
     /// The transport may hold written bytes back.
     unflushed: bool,
+    /// The writing direction has ended.
+    shut_down: bool,
     /// The transport took no more, and the receiver knows.
     stuck: bool,
     /// The scope that has promised to write.
@@ -60,6 +62,7 @@ impl<W: PollWrite> Shared<W> {
         writer: W,
         mut outbound: Outbound,
         unflushed: bool,
+        shut_down: bool,
         write: Option<Duration>,
     ) -> Self {
         let vectored = writer.is_write_vectored();
@@ -77,6 +80,7 @@ impl<W: PollWrite> Shared<W> {
                 writer: Some(writer),
                 outbound,
                 unflushed,
+                shut_down,
                 stuck: false,
                 listed: 0,
                 failure: None,
@@ -176,7 +180,10 @@ impl<W: PollWrite> Locked<'_, W> {
                     self.out.fail(error.into());
                     Poll::Ready(())
                 }
-                Poll::Ready(Ok(())) => Poll::Ready(()),
+                Poll::Ready(Ok(())) => {
+                    self.out.shut_down = true;
+                    Poll::Ready(())
+                }
                 Poll::Pending => Poll::Pending,
             },
             None => Poll::Ready(()),
@@ -184,18 +191,23 @@ impl<W: PollWrite> Locked<'_, W> {
     }
 
     /// Takes the writing side away; senders find the connection closed.
-    pub(crate) fn take(&mut self) -> Option<(W, Outbound, bool)> {
+    pub(crate) fn take(&mut self) -> Option<(W, Outbound, bool, bool)> {
         let writer = self.out.writer.take()?;
         let unflushed = std::mem::take(&mut self.out.unflushed);
         let config = Config::new(self.out.outbound.role());
         let outbound = std::mem::replace(&mut self.out.outbound, Outbound::server(&config, None));
         self.end();
-        Some((writer, outbound, unflushed))
+        Some((writer, outbound, unflushed, self.out.shut_down))
     }
 
-    /// Ends the writing side: what waits is dropped, senders are told.
+    /// Ends the writing side: what waits is dropped, senders are told. The end is offered to the transport once, since
+    /// that of TLS is more than to be dropped.
     pub(crate) fn end(&mut self) {
-        self.out.writer = None;
+        if let Some(mut writer) = self.out.writer.take()
+            && !self.out.shut_down
+        {
+            let _ = writer.poll_shutdown(&mut Context::from_waker(Waker::noop()));
+        }
         self.out.outbound.abandon();
         self.wake_all();
     }

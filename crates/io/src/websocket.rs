@@ -60,6 +60,8 @@ pub struct Parts<T: Transport> {
     pub subprotocol: Option<Token>,
     /// The writer may hold written bytes back.
     pub(crate) unflushed: bool,
+    /// The writing direction has ended.
+    pub(crate) shut_down: bool,
     /// Why the connection fails, which nobody was told yet.
     pub(crate) error: Option<Error>,
 }
@@ -107,6 +109,7 @@ impl<T: Transport> WebSocket<T> {
             write_deadline: config.write,
             subprotocol,
             unflushed: false,
+            shut_down: false,
             error: None,
         })
     }
@@ -117,6 +120,7 @@ impl<T: Transport> WebSocket<T> {
             parts.writer,
             parts.outbound,
             parts.unflushed,
+            parts.shut_down,
             parts.write_deadline,
         ));
         let block = (!parts.unread.is_empty()).then(|| Block::holding(parts.unread));

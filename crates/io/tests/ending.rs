@@ -903,3 +903,24 @@ fn display_says_what_was_missing() {
         "the peer ended the transport without a Close frame"
     );
 }
+
+// RFC 8446 §6.1: over TLS, each party says when its writing direction ends. To drop the transport is not to say so.
+#[test]
+fn our_direction_is_ended_however_the_connection_ends() {
+    for role in [Role::Server, Role::Client] {
+        for orderly in [true, false] {
+            let (script, mut socket) = open(role, &Config::new(role));
+            if orderly {
+                script.send(close_frame(role, 1000, ""));
+            }
+            script.end();
+            assert_eq!(complete(socket.recv()).is_ok(), orderly);
+            assert!(script.state().shut_down, "{role:?}, orderly: {orderly}");
+        }
+        let (script, socket) = open(role, &Config::new(role));
+        drop(socket);
+        let state = script.state();
+        assert!(state.shut_down, "{role:?}, dropped");
+        assert_eq!(state.output_at_shutdown, state.output.len());
+    }
+}
