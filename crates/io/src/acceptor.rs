@@ -122,13 +122,18 @@ impl<C: Carrier> Acceptor<C> {
                 stage,
             })),
             Some(Ok(Some(ServerHead::Refused(refusal)))) => Err(stage.refuse(refusal).await),
-            Some(Ok(None)) => Err(Error::Incomplete),
+            Some(Ok(None)) => {
+                stage.dialogue.abandon();
+                Err(Error::Incomplete)
+            }
             Some(Err(error)) => Err(error.into()),
             None => {
                 let error = stage.timed_out();
-                // A client that has said nothing asked for no answer.
                 if handshake.received() > 0 {
                     stage.refuse(handshake.handle_timeout()).await;
+                } else {
+                    // A client that has said nothing asked for no answer.
+                    stage.dialogue.abandon();
                 }
                 Err(error)
             }

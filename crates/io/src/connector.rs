@@ -176,15 +176,8 @@ impl<C: Carrier> Connector<C> {
             answered.await
         })
         .await;
-        let Established {
-            response,
-            subprotocol,
-            extension,
-            leftover,
-            ..
-        } = match answered {
-            Some(Ok(Ok(established))) => established,
-            Some(Ok(Err(error))) => return Err(self.settings.ended(error)),
+        let outcome = match answered {
+            Some(Ok(outcome)) => outcome.map_err(|error| self.settings.ended(error)),
             Some(Err(failed)) => {
                 return Err(match handshake.handle_eof() {
                     // What has come of a refusal says more than how the transport ended.
@@ -193,7 +186,20 @@ impl<C: Carrier> Connector<C> {
                 });
             }
             // So does a refusal whose body is not complete in time.
-            None => return Err(self.settings.ended(handshake.handle_timeout())),
+            None => Err(self.settings.ended(handshake.handle_timeout())),
+        };
+        let Established {
+            response,
+            subprotocol,
+            extension,
+            leftover,
+            ..
+        } = match outcome {
+            Ok(established) => established,
+            Err(error) => {
+                dialogue.abandon();
+                return Err(error);
+            }
         };
         let websocket = WebSocket::open(
             Role::Client,

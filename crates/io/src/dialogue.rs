@@ -1,6 +1,6 @@
 use std::future::poll_fn;
 use std::io;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bowline_proto::Config;
 use bowline_shell::FAR;
@@ -51,6 +51,14 @@ impl<T: Transport> Dialogue<T> {
             bytes = self.write_some(bytes).await?;
         }
         poll_fn(|cx| self.writer.poll_flush(cx)).await
+    }
+
+    /// Gives the handshake up. The end of the writing direction is offered to the transport once, since that of TLS is
+    /// more than to be dropped.
+    pub(crate) fn abandon(mut self) {
+        let _ = self
+            .writer
+            .poll_shutdown(&mut Context::from_waker(Waker::noop()));
     }
 
     /// Writes the last bytes and ends the transport so that they arrive: a transport that is dropped with input

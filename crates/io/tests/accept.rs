@@ -586,6 +586,7 @@ fn an_early_end_has_no_answer() {
         let error = run(acceptor().accept_on(transport)).unwrap_err();
         assert!(matches!(error, Error::Incomplete), "{count}: {error:?}");
         assert_bytes_eq(&log.written(), b"", "no answer");
+        assert_eq!(log.acts()[..2], [Did::ReadEnd, Did::ShutDown], "{count}");
     }
 }
 
@@ -599,7 +600,10 @@ fn a_client_that_says_nothing_gets_no_answer() {
         "{error:?}"
     );
     assert_eq!(passed() - begin, Duration::from_secs(10));
-    assert_eq!(log.all(), [Did::DroppedReader, Did::DroppedWriter]);
+    assert_eq!(
+        log.all(),
+        [Did::ShutDown, Did::DroppedReader, Did::DroppedWriter]
+    );
 }
 
 #[test]

@@ -330,6 +330,7 @@ where
     let (transport, log) = Scripted::new([Read::End]);
     let error = run(connector.connect_on(transport, target)).unwrap_err();
     assert!(matches!(error, Error::Incomplete), "{error:?}");
+    assert_eq!(log.acts()[..2], [Did::ReadEnd, Did::ShutDown]);
     log.text()
 }
 
@@ -770,7 +771,10 @@ fn a_request_that_is_not_taken_passes_the_deadline() {
     let error = run(connector.connect_on(transport, "ws://a/")).unwrap_err();
     assert!(matches!(error, Error::HandshakeTimeout { .. }), "{error:?}");
     assert_eq!(passed() - begin, Duration::from_secs(3));
-    assert_eq!(log.all(), [Did::DroppedReader, Did::DroppedWriter]);
+    assert_eq!(
+        log.all(),
+        [Did::ShutDown, Did::DroppedReader, Did::DroppedWriter]
+    );
 }
 
 #[test]
