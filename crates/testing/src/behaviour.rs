@@ -2,7 +2,7 @@
 //!
 //! [`run`] runs all cases on a [`Carrier`]. In most of them its end of a connection, a server or a client, meets a
 //! peer that is played by hand over a socket of its own and that checks every byte; in some both ends are the
-//! carrier's. The cases lie in one file per topic:
+//! carrier's. All of them run over TCP alone and over TLS. The cases lie in one file per topic:
 //!
 //! | topic | |
 //! |---|---|
@@ -40,7 +40,8 @@ mod run;
 mod runtime;
 mod split;
 mod violations;
+mod wire;
 
 pub use carrier::{Answer, Carrier, Chunk, Event, Receives, Sends, Settings, Socket};
-pub use run::{failures, names, run};
+pub use run::{failures, names, run, run_encrypted};
 pub use runtime::{Async, On, Runtime};

@@ -32,3 +32,8 @@ impl behaviour::Runtime for OnTokio {
 fn a_connection_over_tcp_behaves() {
     behaviour::run::<Async<OnTokio>>();
 }
+
+#[test]
+fn a_connection_over_tls_behaves() {
+    behaviour::run_encrypted::<Async<OnTokio>>();
+}

@@ -10,7 +10,7 @@ use bowline_io::Error;
 use bowline_proto::{EndedBy, QueueError, Timeout};
 
 use super::bench::Bench;
-use super::carrier::{Carrier, Event, SOON, Sends, Settings};
+use super::carrier::{Carrier, Event, SOON, Sends};
 use super::end::Sending;
 use super::run::topic;
 use crate::payload;
@@ -253,7 +253,10 @@ fn both_ends_send_8_mib_at_once_and_ping<C: Carrier>(bench: &Bench<C>) {
 /// Each end sends so many bytes in one thread and receives in another.
 fn both_ends_send<C: Carrier>(bench: &Bench<C>, bytes: usize, pings: bool) {
     let blocks = u32::try_from(bytes / BLOCK).expect("few blocks");
-    let (client, server) = bench.pair(&Settings::new(Role::Client), &Settings::new(Role::Server));
+    let (client, server) = bench.pair(
+        &bench.settings_of(Role::Client),
+        &bench.settings_of(Role::Server),
+    );
     let ends = [client, server].map(|ws| {
         let (mut receiver, sender) = ws.split();
         let sending = {

@@ -12,21 +12,24 @@ use bowline_proto::EndedBy;
 use super::carrier::{Carrier, Receives, Settings};
 use super::end::{Receiving, Whole};
 use super::peer::Peer;
+use super::wire::{Security, wire};
 
 /// What a case works with.
 pub(super) struct Bench<C> {
     /// The role in which the carrier is tested.
     pub(super) role: Role,
     pub(super) calls: Calls,
+    security: Security,
     patience: Duration,
     carrier: std::marker::PhantomData<fn() -> C>,
 }
 
 impl<C: Carrier> Bench<C> {
-    pub(super) fn new(role: Role, calls: Calls, patience: Duration) -> Self {
+    pub(super) fn new(role: Role, security: Security, calls: Calls, patience: Duration) -> Self {
         Self {
             role,
             calls,
+            security,
             patience,
             carrier: std::marker::PhantomData,
         }
@@ -34,7 +37,12 @@ impl<C: Carrier> Bench<C> {
 
     /// Settings for the role.
     pub(super) fn settings(&self) -> Settings {
-        Settings::new(self.role)
+        self.settings_of(self.role)
+    }
+
+    /// Settings for either role.
+    pub(super) fn settings_of(&self, role: Role) -> Settings {
+        Settings::new(role, self.security)
     }
 
     /// An open connection between the carrier and a peer that is played by hand.
@@ -59,11 +67,11 @@ impl<C: Carrier> Bench<C> {
     ) -> (Whole<C>, Peer) {
         let behind = behind.to_owned();
         let (whole, peer) = match self.role {
-            Role::Server => self.accept(settings, move |peer| {
+            Role::Server => self.attempt(settings, move |peer| {
                 peer.ask(lines, &behind);
                 peer.opened();
             }),
-            Role::Client => self.connect(settings, move |peer| peer.let_in(lines, &behind)),
+            Role::Client => self.attempt(settings, move |peer| peer.let_in(lines, &behind)),
         };
         match whole {
             Ok(whole) => (whole, peer),
@@ -74,6 +82,19 @@ impl<C: Carrier> Bench<C> {
     /// The carrier opens a connection in its role, and the peer does what it is told.
     #[track_caller]
     pub(super) fn attempt(
+        &self,
+        settings: &Settings,
+        act: impl FnOnce(&mut Peer) + Send + 'static,
+    ) -> (Result<Whole<C>, Error>, Peer) {
+        self.attempt_unencrypted(settings, |peer| {
+            peer.encrypt();
+            act(peer);
+        })
+    }
+
+    /// The same, but whether it makes a handshake of TLS is the peer's to say.
+    #[track_caller]
+    pub(super) fn attempt_unencrypted(
         &self,
         settings: &Settings,
         act: impl FnOnce(&mut Peer) + Send + 'static,
@@ -90,7 +111,7 @@ impl<C: Carrier> Bench<C> {
         settings: &Settings,
         act: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> (Result<Whole<C>, Error>, Peer) {
-        let (stream, peer) = self.dialled(act);
+        let (stream, peer) = self.dialled_unencrypted(act);
         let accepted = self.calls.during(|| C::accept(settings, stream));
         (accepted.map(|socket| self.whole(socket)), peer.join())
     }
@@ -102,14 +123,15 @@ impl<C: Carrier> Bench<C> {
         act: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> (Result<Whole<C>, Error>, Peer) {
         let (listener, address) = listen();
-        let patience = self.patience;
+        let (security, patience) = (self.security, self.patience);
         let peer = self.beside(move || {
             let (stream, _) = listener.accept().expect("a client connects");
-            let mut peer = Peer::new(Role::Client, stream, patience).expect("a socket");
+            let wire = wire(security, Role::Client, stream, patience).expect("a socket");
+            let mut peer = Peer::new(Role::Client, wire);
             act(&mut peer);
             peer
         });
-        let url = format!("ws://{address}/chat?a=b");
+        let url = format!("{}/chat?a=b", self.url(address));
         let connected = self.calls.during(|| C::connect(settings, &url));
         let connected = connected.map(|(socket, _)| self.whole(socket));
         (connected, peer.join())
@@ -120,9 +142,20 @@ impl<C: Carrier> Bench<C> {
         &self,
         act: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> (TcpStream, Beside<Peer>) {
+        self.dialled_unencrypted(|peer| {
+            peer.encrypt();
+            act(peer);
+        })
+    }
+
+    fn dialled_unencrypted(
+        &self,
+        act: impl FnOnce(&mut Peer) + Send + 'static,
+    ) -> (TcpStream, Beside<Peer>) {
         let (listener, address) = listen();
         let stream = TcpStream::connect(address).expect("the listener is bound");
-        let mut peer = Peer::new(Role::Server, stream, self.patience).expect("a socket");
+        let wire = wire(self.security, Role::Server, stream, self.patience).expect("a socket");
+        let mut peer = Peer::new(Role::Server, wire);
         let peer = self.beside(move || {
             act(&mut peer);
             peer
@@ -141,7 +174,7 @@ impl<C: Carrier> Bench<C> {
             let accepted = calls.during(|| C::accept(&server, stream));
             accepted.unwrap_or_else(|error| panic!("not accepted: {error:?}"))
         });
-        let url = format!("ws://{address}/");
+        let url = self.url(address);
         let connected = self.calls.during(|| C::connect(client, &url));
         let (client, _) = connected.unwrap_or_else(|error| panic!("not connected: {error:?}"));
         (self.whole(client), self.whole(accepting.join()))
@@ -164,6 +197,14 @@ impl<C: Carrier> Bench<C> {
     pub(super) fn join_and_part<R: Receives>(&self, end: &mut Receiving<R>, peer: Beside<Peer>) {
         let peer = peer.join();
         self.part(end, peer);
+    }
+
+    /// The URL of an address.
+    pub(super) fn url(&self, address: SocketAddr) -> String {
+        match self.security {
+            Security::Plain => format!("ws://{address}"),
+            Security::Tls => format!("wss://{address}"),
+        }
     }
 
     /// A connection of the carrier, watched.

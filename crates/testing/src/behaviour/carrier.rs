@@ -6,8 +6,11 @@ use bowline_frame::{CloseFrame, Message, MessageKind, Role};
 use bowline_handshake::HeadLimits;
 use bowline_io::Error;
 use bowline_proto::{Arrival, Config, Ended, QueueError};
+use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::{Request, Response};
+
+use super::wire::{Security, trust};
 
 /// A carrier, as the suite sees it: every call blocks until it is done.
 ///
@@ -239,11 +242,20 @@ pub struct Settings {
     pub headers: Vec<(&'static str, &'static str)>,
     /// Compression.
     pub deflate: Option<PerMessageDeflate>,
+    /// What a client encrypts with. The URL says whether it does.
+    pub client_tls: Option<ClientTls>,
+    /// What a server encrypts with.
+    pub server_tls: Option<ServerTls>,
 }
 
 impl Settings {
     /// Deadlines that no case comes near on a busy machine, no keepalive, and all else as it is by default.
-    pub(super) fn new(role: Role) -> Self {
+    pub(super) fn new(role: Role, security: Security) -> Self {
+        let (client, server) = match (security, role) {
+            (Security::Plain, _) => (None, None),
+            (Security::Tls, Role::Client) => (Some(trust().0.clone()), None),
+            (Security::Tls, Role::Server) => (None, Some(trust().1.clone())),
+        };
         Self {
             config: Config::new(role)
                 .keepalive(None)
@@ -254,6 +266,8 @@ impl Settings {
             subprotocols: Vec::new(),
             headers: Vec::new(),
             deflate: None,
+            client_tls: client,
+            server_tls: server,
         }
     }
 

@@ -254,7 +254,10 @@ fn nothing_is_agreed_on_where_one_end_does_not_compress<C: Carrier>(bench: &Benc
 fn two_ends_of_the_carrier_compress<C: Carrier>(bench: &Bench<C>) {
     for takeover in [false, true] {
         let deflate = || Some(PerMessageDeflate::new().context_takeover(takeover));
-        let (mut client, mut server) = (Settings::new(Role::Client), Settings::new(Role::Server));
+        let (mut client, mut server) = (
+            bench.settings_of(Role::Client),
+            bench.settings_of(Role::Server),
+        );
         (client.deflate, server.deflate) = (deflate(), deflate());
         let (mut client, mut server) = bench.pair(&client, &server);
         for number in 0..50 {

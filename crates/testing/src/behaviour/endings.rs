@@ -16,6 +16,8 @@ topic!(endings;
     both: [
         an_end_without_a_close_is_a_loss,
         what_came_before_the_end_is_received,
+        an_end_of_tcp_alone_is_a_loss,
+        an_end_of_tcp_alone_behind_a_close_is_orderly,
         an_end_inside_of_a_frame_is_a_loss,
         an_end_inside_of_a_message_is_a_loss,
         a_reset_is_a_failure,
@@ -46,6 +48,26 @@ fn what_came_before_the_end_is_received<C: Carrier>(bench: &Bench<C>) {
     ws.expect("one");
     ws.expect(payload::seq(30_000));
     lost(&mut ws);
+}
+
+// Over TLS there is an end that is not TCP's. Whether anything is missing without it, the Close frame tells.
+fn an_end_of_tcp_alone_is_a_loss<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    peer.send(TEXT | FIN, "one");
+    peer.cut();
+    ws.expect("one");
+    lost(&mut ws);
+}
+
+fn an_end_of_tcp_alone_behind_a_close_is_orderly<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    peer.send(TEXT | FIN, "one");
+    peer.close(1000);
+    peer.cut();
+    ws.expect("one");
+    ws.expect_ended(EndedBy::Peer, 1000);
+    peer.expect_close(1000);
+    peer.expect_drop();
 }
 
 fn an_end_inside_of_a_frame_is_a_loss<C: Carrier>(bench: &Bench<C>) {
@@ -105,7 +127,7 @@ fn a_dropped_connection_says_1001<C: Carrier>(bench: &Bench<C>) {
     let (ws, mut peer) = bench.open();
     drop(ws);
     peer.expect_close(1001);
-    peer.expect_end();
+    peer.expect_drop();
 }
 
 fn a_dropped_connection_sends_what_was_queued<C: Carrier>(bench: &Bench<C>) {
@@ -120,7 +142,7 @@ fn a_dropped_connection_sends_what_was_queued<C: Carrier>(bench: &Bench<C>) {
         peer.expect(TEXT | FIN, number.to_string());
     }
     peer.expect_close(1001);
-    peer.expect_end();
+    peer.expect_drop();
 }
 
 fn a_connection_that_is_dropped_in_a_panic_says_1011<C: Carrier>(bench: &Bench<C>) {
@@ -132,7 +154,7 @@ fn a_connection_that_is_dropped_in_a_panic_says_1011<C: Carrier>(bench: &Bench<C
     }));
     assert!(caught.is_err());
     peer.expect_close(1011);
-    peer.expect_end();
+    peer.expect_drop();
 }
 
 fn a_dropped_receiver_ends_the_connection<C: Carrier>(bench: &Bench<C>) {
@@ -144,7 +166,7 @@ fn a_dropped_receiver_ends_the_connection<C: Carrier>(bench: &Bench<C>) {
     peer.expect_close(1001);
     assert!(sender.is_closed());
     assert!(matches!(sender.try_send("late"), Err(Error::Closed)));
-    peer.expect_end();
+    peer.expect_drop();
 }
 
 fn a_dropped_sender_ends_nothing<C: Carrier>(bench: &Bench<C>) {

@@ -26,6 +26,7 @@ topic!(handshake;
         a_subprotocol_that_only_one_end_knows_is_not_agreed_on,
         headers_go_out_with_the_head,
         a_peer_that_says_nothing_is_left,
+        a_peer_that_does_not_even_encrypt_is_left,
         a_peer_that_stops_inside_of_its_head_is_left,
         a_peer_that_ends_before_its_head_makes_it_incomplete,
     ];
@@ -160,13 +161,22 @@ fn a_peer_that_says_nothing_is_left<C: Carrier>(bench: &Bench<C>) {
     }
 }
 
+fn a_peer_that_does_not_even_encrypt_is_left<C: Carrier>(bench: &Bench<C>) {
+    let mut settings = bench.settings();
+    settings.handshake_timeout = SOON;
+    let (ws, _) = bench.attempt_unencrypted(&settings, |peer| drop(peer.rest_of_tcp()));
+    match ws.map(drop) {
+        Err(Error::HandshakeTimeout { after }) => assert_eq!(after, SOON),
+        other => panic!("{other:?}"),
+    }
+}
+
 fn a_peer_that_stops_inside_of_its_head_is_left<C: Carrier>(bench: &Bench<C>) {
     let mut settings = bench.settings();
     settings.handshake_timeout = SOON;
     let (ws, _) = bench.attempt(&settings, |peer| {
         peer.write(&half_a_head(peer));
-        peer.rest();
-        peer.end();
+        peer.see_out();
     });
     match ws.map(drop) {
         Err(Error::HandshakeTimeout { after }) => assert_eq!(after, SOON),
@@ -369,7 +379,7 @@ fn an_answer_with_a_subprotocol_nobody_asked_for_is_refused<C: Carrier>(bench: &
 fn a_port_where_nobody_listens_is_no_connection<C: Carrier>(bench: &Bench<C>) {
     let (listener, address) = listen();
     drop(listener);
-    let url = format!("ws://{address}/");
+    let url = bench.url(address);
     let settings = bench.settings();
     match bench.calls.during(|| C::connect(&settings, &url)).map(drop) {
         Err(Error::Connect(error)) => assert_eq!(error.kind(), ErrorKind::ConnectionRefused),
@@ -382,7 +392,7 @@ fn a_url_of_another_scheme_is_invalid<C: Carrier>(bench: &Bench<C>) {
     for url in [
         "http://127.0.0.1/",
         "ws:///",
-        "ws://127.0.0.1/#fragment",
+        "wss://127.0.0.1/#fragment",
         "",
     ] {
         match bench.calls.during(|| C::connect(&settings, url)).map(drop) {

@@ -170,8 +170,7 @@ fn a_head_of_one_byte_more_is_refused<C: Carrier>(bench: &Bench<C>) {
     settings.head_limits = Some(HeadLimits::default().max_head(HEAD).max_line(HEAD));
     let (ws, peer) = bench.attempt(&settings, |peer| {
         peer.open_in(HEAD + 1);
-        peer.end();
-        peer.head = String::from_utf8_lossy(&peer.rest()).into_owned();
+        peer.head = String::from_utf8_lossy(&peer.see_out()).into_owned();
     });
     match ws.map(drop) {
         Err(Error::Request(_)) => assert!(peer.head.starts_with("HTTP/1.1 431 "), "{}", peer.head),

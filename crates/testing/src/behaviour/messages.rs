@@ -4,7 +4,7 @@ use bowline_frame::{Message, Role};
 use bowline_proto::EndedBy;
 
 use super::bench::Bench;
-use super::carrier::{Carrier, Settings};
+use super::carrier::Carrier;
 use super::end::same;
 use super::run::topic;
 use crate::payload;
@@ -196,8 +196,10 @@ fn senders_of_several_threads_send_whole_messages<C: Carrier>(bench: &Bench<C>) 
 }
 
 fn two_ends_of_the_carrier_talk<C: Carrier>(bench: &Bench<C>) {
-    let (mut client, mut server) =
-        bench.pair(&Settings::new(Role::Client), &Settings::new(Role::Server));
+    let (mut client, mut server) = bench.pair(
+        &bench.settings_of(Role::Client),
+        &bench.settings_of(Role::Server),
+    );
     for len in LENGTHS {
         client.send(text(len));
         let message = server.message();
@@ -213,8 +215,10 @@ fn two_ends_of_the_carrier_talk<C: Carrier>(bench: &Bench<C>) {
 
 fn messages_of_16_mib_go_through_the_carrier<C: Carrier>(bench: &Bench<C>) {
     const LEN: usize = 16 << 20;
-    let (mut client, mut server) =
-        bench.pair(&Settings::new(Role::Client), &Settings::new(Role::Server));
+    let (mut client, mut server) = bench.pair(
+        &bench.settings_of(Role::Client),
+        &bench.settings_of(Role::Server),
+    );
     let bytes = payload::seq(LEN);
     let serving = bench.beside(move || {
         let message = server.message();

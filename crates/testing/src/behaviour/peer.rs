@@ -1,25 +1,12 @@
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::io::{ErrorKind, Read as _};
 
 use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
+use super::wire::Wire;
 use crate::head::{self, ANSWER, REQUEST};
 use crate::hex::{Shown, assert_bytes_eq};
 use crate::wire::{self, CLOSE, Frame};
-
-/// What the bytes of a [`Peer`] move on. Reads and writes block, but not for ever.
-pub(super) trait Wire: Read + Write + Send {
-    /// Ends the writing direction and leaves the other open.
-    fn end_writing(&mut self) -> io::Result<()>;
-}
-
-impl Wire for TcpStream {
-    fn end_writing(&mut self) -> io::Result<()> {
-        self.shutdown(Shutdown::Write)
-    }
-}
 
 /// The other end of a connection, played by hand: it writes what it is told and checks what comes.
 ///
@@ -32,23 +19,30 @@ pub(super) struct Peer {
     pub(super) dripping: bool,
     /// What has come and was not looked at.
     heard: Vec<u8>,
+    /// TCP has ended, and TLS has not.
+    cut: bool,
     /// The head that opened the connection, or was to.
     pub(super) head: String,
 }
 
 impl Peer {
-    /// Puts limits on how long reads and writes may take.
-    pub(super) fn new(tested: Role, stream: TcpStream, patience: Duration) -> io::Result<Self> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
-        Ok(Self {
-            wire: Box::new(stream),
+    pub(super) fn new(tested: Role, wire: Box<dyn Wire>) -> Self {
+        Self {
+            wire,
             tested,
             dripping: false,
             heard: Vec::new(),
+            cut: false,
             head: String::new(),
-        })
+        }
+    }
+
+    /// Makes the handshake of TLS, if there is one.
+    #[track_caller]
+    pub(super) fn encrypt(&mut self) {
+        if let Err(error) = self.wire.encrypt() {
+            panic!("not encrypted: {error}");
+        }
     }
 
     /// Asks a server for a connection, with these lines at the end of the request and these bytes behind it.
@@ -154,6 +148,24 @@ impl Peer {
         }
     }
 
+    /// Ends the writing direction of TCP, without a word of TLS.
+    #[track_caller]
+    pub(super) fn cut(&mut self) {
+        if let Err(error) = self.wire.cut() {
+            panic!("the direction can't be ended: {error}");
+        }
+    }
+
+    /// Reads TCP up to its end, whatever it is.
+    #[track_caller]
+    pub(super) fn rest_of_tcp(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        if let Err(error) = self.wire.tcp().read_to_end(&mut rest) {
+            panic!("no end: {error}");
+        }
+        rest
+    }
+
     /// Reads the next frame, which must be masked if and only if a client sends it.
     #[track_caller]
     pub(super) fn frame(&mut self) -> Frame {
@@ -187,9 +199,16 @@ impl Peer {
         String::from_utf8(reason.to_vec()).expect("a reason is text")
     }
 
-    /// Reads the end, with nothing before it.
+    /// Reads the end of an orderly connection, with nothing before it. TLS ends, too.
     #[track_caller]
     pub(super) fn expect_end(&mut self) {
+        self.expect_drop();
+        assert!(!self.cut, "TLS is cut off");
+    }
+
+    /// Reads the end of a connection that is dropped, with nothing before it.
+    #[track_caller]
+    pub(super) fn expect_drop(&mut self) {
         assert!(
             self.heard.is_empty() && !self.hear(),
             "more before the end: {}",
@@ -202,6 +221,17 @@ impl Peer {
     pub(super) fn rest(&mut self) -> Vec<u8> {
         while self.hear() {}
         std::mem::take(&mut self.heard)
+    }
+
+    /// Reads all that comes from an end that gives the opening handshake up. A server waits for the end of its client,
+    /// so that its answer arrives; a client has left.
+    #[track_caller]
+    pub(super) fn see_out(&mut self) -> Vec<u8> {
+        let rest = self.rest();
+        if self.tested == Role::Server {
+            self.end();
+        }
+        rest
     }
 
     /// Both Close frames are out: a server ends the transport, and a client waits for the peer to do it.
@@ -244,6 +274,10 @@ impl Peer {
             Ok(count) => {
                 self.heard.extend_from_slice(&chunk[..count]);
                 count != 0
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.cut = true;
+                false
             }
             Err(error) => panic!("nothing comes: {error}, after {}", Shown(&self.heard)),
         }

@@ -10,19 +10,33 @@ use bowline_frame::Role;
 
 use super::bench::{Bench, Calls};
 use super::carrier::Carrier;
+use super::wire::Security;
 use super::{
     backpressure, cancel, closing, compression, endings, fragments, handshake, limits, messages,
     pings, split, violations,
 };
 
-/// Runs all cases on a carrier.
+/// Runs all cases on a carrier, over TCP alone.
 ///
 /// # Panics
 ///
 /// If a case fails or hangs. All of them are named.
 pub fn run<C: Carrier>() {
+    run_over::<C>(Security::Plain);
+}
+
+/// Runs all cases on a carrier, over TLS.
+///
+/// # Panics
+///
+/// As [`run`].
+pub fn run_encrypted<C: Carrier>() {
+    run_over::<C>(Security::Tls);
+}
+
+fn run_over<C: Carrier>(security: Security) {
     let cases = cases::<C>();
-    let failures = check(&cases, PATIENCE, WATCHDOG);
+    let failures = check(&cases, security, PATIENCE, WATCHDOG);
     let shown: Vec<_> = failures.iter().map(ToString::to_string).collect();
     assert!(
         failures.is_empty(),
@@ -46,7 +60,7 @@ pub fn failures<C: Carrier>(names: &[&str], patience: Duration) -> Vec<String> {
         assert!(fits, "there is no case {name}");
     }
     cases.retain(|case| names.iter().any(|name| case.name.starts_with(name)));
-    let failures = check(&cases, patience, 2 * patience);
+    let failures = check(&cases, Security::Plain, patience, 2 * patience);
     failures.into_iter().map(|failure| failure.case).collect()
 }
 
@@ -127,7 +141,12 @@ impl fmt::Display for Failure {
 }
 
 /// Runs cases side by side: most of them wait most of the time.
-fn check<C: Carrier>(cases: &[Case<C>], patience: Duration, watchdog: Duration) -> Vec<Failure> {
+fn check<C: Carrier>(
+    cases: &[Case<C>],
+    security: Security,
+    patience: Duration,
+    watchdog: Duration,
+) -> Vec<Failure> {
     let (waiting, failures) = (Mutex::new(cases.iter()), Mutex::new(Vec::new()));
     let next = || {
         let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,7 +156,7 @@ fn check<C: Carrier>(cases: &[Case<C>], patience: Duration, watchdog: Duration) 
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(case) = next() {
-                    if let Err(why) = check_one(case, patience, watchdog) {
+                    if let Err(why) = check_one(case, security, patience, watchdog) {
                         let case = case.name.clone();
                         let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
                         failures.push(Failure { case, why });
@@ -156,11 +175,12 @@ fn check<C: Carrier>(cases: &[Case<C>], patience: Duration, watchdog: Duration) 
 /// Runs a case in a thread of its own, which is left alone if it hangs.
 fn check_one<C: Carrier>(
     case: &Case<C>,
+    security: Security,
     patience: Duration,
     watchdog: Duration,
 ) -> Result<(), String> {
     let calls = Calls::default();
-    let bench = Bench::new(case.role, calls.clone(), patience);
+    let bench = Bench::new(case.role, security, calls.clone(), patience);
     let (sender, outcome) = mpsc::channel();
     let run = case.run;
     thread::Builder::new()

@@ -7,6 +7,7 @@ use std::task::Poll;
 use bowline_frame::{CloseFrame, Message, MessageKind};
 use bowline_io::{Acceptor, Connector, Error, Opening, Transport};
 use bowline_proto::{Arrival, Ended, QueueError};
+use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::Response;
 
@@ -17,28 +18,37 @@ use super::carrier::{Answer, Carrier, Chunk, Event, Receives, Sends, Settings, S
 /// A carrier's `tests/behaviour.rs` is this, and no more:
 ///
 /// ```text
-/// struct Smol;
+/// struct OnSmol;
 ///
-/// impl behaviour::Runtime for Smol {
-///     type Io = bowline_smol::Smol;
+/// impl behaviour::Runtime for OnSmol {
+///     type Io = Smol;
 ///
 ///     fn block_on<F: Future>(future: F) -> F::Output {
 ///         smol::block_on(future)
 ///     }
 ///
-///     fn stream(stream: TcpStream) -> io::Result<bowline_smol::Stream> {
+///     fn stream(stream: TcpStream) -> io::Result<Stream> {
 ///         Ok(smol::net::TcpStream::try_from(stream)?.into())
 ///     }
 /// }
 ///
 /// #[test]
-/// fn behaves_over_tcp() {
-///     behaviour::run::<behaviour::Async<Smol>>();
+/// fn a_connection_over_tcp_behaves() {
+///     behaviour::run::<Async<OnSmol>>();
+/// }
+///
+/// #[test]
+/// fn a_connection_over_tls_behaves() {
+///     behaviour::run_encrypted::<Async<OnSmol>>();
 /// }
 /// ```
 pub trait Runtime: 'static {
     /// The carrier.
-    type Io: bowline_io::Runtime<Stream: Transport<Reader: Send, Timer: Send>>;
+    type Io: bowline_io::Runtime<
+            Stream: Transport<Reader: Send, Timer: Send>,
+            ClientTls = ClientTls,
+            ServerTls = ServerTls,
+        >;
 
     /// Runs a future to its end. Several threads do so at once.
     fn block_on<F: Future>(future: F) -> F::Output;
@@ -133,6 +143,9 @@ fn connector<R: Runtime>(settings: &Settings) -> Result<Connector<R::Io>, Error>
     if let Some(deflate) = &settings.deflate {
         connector = connector.extension(deflate.clone());
     }
+    if let Some(tls) = &settings.client_tls {
+        connector = connector.tls(tls.clone());
+    }
     Ok(connector)
 }
 
@@ -149,6 +162,9 @@ fn acceptor<R: Runtime>(settings: &Settings) -> Result<Acceptor<R::Io>, Error> {
     }
     if let Some(deflate) = &settings.deflate {
         acceptor = acceptor.extension(deflate.clone());
+    }
+    if let Some(tls) = &settings.server_tls {
+        acceptor = acceptor.tls(tls.clone());
     }
     Ok(acceptor)
 }

@@ -1,0 +1,125 @@
+//! What the bytes of a peer move on, plain or encrypted.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::ops::DerefMut;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bowline_frame::Role;
+use bowline_tls::rustls::{
+    ClientConnection, ConnectionCommon, ServerConnection, SideData, StreamOwned,
+};
+use bowline_tls::{ClientTls, ServerTls};
+
+use crate::certificates::{Authority, Validity};
+
+/// What a connection runs on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Security {
+    /// TCP alone.
+    Plain,
+    /// TLS over TCP.
+    Tls,
+}
+
+/// Reads and writes block, but not for ever. The end of TCP alone, without that of TLS, is an `UnexpectedEof`.
+pub(super) trait Wire: Read + Write + Send {
+    /// Makes the handshake of TLS, if there is one.
+    fn encrypt(&mut self) -> io::Result<()>;
+
+    /// Ends the writing direction and leaves the other open.
+    fn end_writing(&mut self) -> io::Result<()>;
+
+    /// The same, without a word of TLS.
+    fn cut(&mut self) -> io::Result<()>;
+
+    /// What is below.
+    fn tcp(&mut self) -> &mut TcpStream;
+}
+
+/// The wire of a peer whose other end has the role `tested`.
+pub(super) fn wire(
+    security: Security,
+    tested: Role,
+    stream: TcpStream,
+    patience: Duration,
+) -> io::Result<Box<dyn Wire>> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(match (security, tested) {
+        (Security::Plain, _) => Box::new(stream),
+        (Security::Tls, Role::Server) => {
+            let name = ClientTls::server_name("127.0.0.1")?;
+            let config = Arc::clone(trust().0.config());
+            let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
+            Box::new(StreamOwned::new(client, stream))
+        }
+        (Security::Tls, Role::Client) => {
+            let config = Arc::clone(trust().1.config());
+            let server = ServerConnection::new(config).map_err(io::Error::other)?;
+            Box::new(StreamOwned::new(server, stream))
+        }
+    })
+}
+
+/// What clients and servers encrypt with: an authority that nobody knew before, and its certificate for `127.0.0.1`.
+pub(super) fn trust() -> &'static (ClientTls, ServerTls) {
+    static TRUST: OnceLock<(ClientTls, ServerTls)> = OnceLock::new();
+    TRUST.get_or_init(|| {
+        let authority = Authority::new("behaviour");
+        let identity = authority.server(&["127.0.0.1"], Validity::Now);
+        let client = ClientTls::authorities(authority.pem.as_bytes()).expect("an authority");
+        let (chain, key) = (identity.chain.as_bytes(), identity.key.as_bytes());
+        (
+            client,
+            ServerTls::certificate(chain, key).expect("a certificate"),
+        )
+    })
+}
+
+impl Wire for TcpStream {
+    fn encrypt(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end_writing(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn tcp(&mut self) -> &mut TcpStream {
+        self
+    }
+}
+
+impl<C, S> Wire for StreamOwned<C, TcpStream>
+where
+    C: DerefMut<Target = ConnectionCommon<S>> + Send,
+    S: SideData,
+{
+    fn encrypt(&mut self) -> io::Result<()> {
+        while self.conn.is_handshaking() {
+            self.conn.complete_io(&mut self.sock)?;
+        }
+        self.flush()
+    }
+
+    fn end_writing(&mut self) -> io::Result<()> {
+        self.conn.send_close_notify();
+        self.flush()?;
+        self.cut()
+    }
+
+    fn cut(&mut self) -> io::Result<()> {
+        self.sock.shutdown(Shutdown::Write)
+    }
+
+    fn tcp(&mut self) -> &mut TcpStream {
+        &mut self.sock
+    }
+}
