@@ -43,5 +43,5 @@ mod violations;
 mod wire;
 
 pub use carrier::{Answer, Carrier, Chunk, Event, Receives, Sends, Settings, Socket};
-pub use run::{failures, names, run, run_encrypted};
+pub use run::{Failure, failures, names, run, run_encrypted};
 pub use runtime::{Async, On, Runtime};

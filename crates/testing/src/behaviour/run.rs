@@ -47,21 +47,21 @@ fn run_over<C: Carrier>(security: Security) {
     );
 }
 
-/// Runs the cases whose name begins with one of `names`, on a carrier that doesn't behave, and gives the names of those
-/// that fail. `patience` is how long a peer waits for anything.
+/// Runs the cases whose name begins with one of `names` on a carrier, over TCP alone, and gives those that fail, in the
+/// order of their names. A peer waits no longer than `patience` for anything, and a case takes no longer than twice
+/// that.
 ///
 /// # Panics
 ///
 /// If a name fits no case.
-pub fn failures<C: Carrier>(names: &[&str], patience: Duration) -> Vec<String> {
+pub fn failures<C: Carrier>(names: &[&str], patience: Duration) -> Vec<Failure> {
     let mut cases = cases::<C>();
     for name in names {
         let fits = cases.iter().any(|case| case.name.starts_with(name));
         assert!(fits, "there is no case {name}");
     }
     cases.retain(|case| names.iter().any(|name| case.name.starts_with(name)));
-    let failures = check(&cases, Security::Plain, patience, 2 * patience);
-    failures.into_iter().map(|failure| failure.case).collect()
+    check(&cases, Security::Plain, patience, 2 * patience)
 }
 
 /// The names of all cases.
@@ -129,9 +129,12 @@ fn cases<C: Carrier>() -> Vec<Case<C>> {
 }
 
 /// A case that failed.
-struct Failure {
-    case: String,
-    why: String,
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Its name.
+    pub case: String,
+    /// What it says of it, or where it hangs.
+    pub why: String,
 }
 
 impl fmt::Display for Failure {
