@@ -132,12 +132,17 @@ impl Acceptor {
                 stage,
             })),
             Some(Some(ServerHead::Refused(refusal))) => Err(stage.refuse(&refusal)),
-            Some(None) => Err(Error::Incomplete),
+            Some(None) => {
+                stage.dialogue.abandon();
+                Err(Error::Incomplete)
+            }
             None => {
                 let error = self.settings.timed_out();
-                // A client that has said nothing asked for no answer.
                 if handshake.received() > 0 {
                     stage.refuse(&handshake.handle_timeout());
+                } else {
+                    // A client that has said nothing asked for no answer.
+                    stage.dialogue.abandon();
                 }
                 Err(error)
             }

@@ -137,11 +137,10 @@ impl Connector {
             Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
-        let established = match answered {
-            Ok(Some(Ok(established))) => established,
-            Ok(Some(Err(error))) => return Err(self.settings.ended(error)),
+        let outcome = match answered {
+            Ok(Some(outcome)) => outcome.map_err(|error| self.settings.ended(error)),
             // What has come of a refusal says more than how the transport ended, or that time is up.
-            Ok(None) => return Err(self.settings.ended(handshake.handle_timeout())),
+            Ok(None) => Err(self.settings.ended(handshake.handle_timeout())),
             Err(failed) => {
                 return Err(match handshake.handle_eof() {
                     refused @ ClientHandshakeError::Refused(_) => refused.into(),
@@ -155,7 +154,13 @@ impl Connector {
             extension,
             leftover,
             ..
-        } = established;
+        } = match outcome {
+            Ok(established) => established,
+            Err(error) => {
+                dialogue.abandon();
+                return Err(error);
+            }
+        };
         let config = &self.settings.config;
         let role = Role::Client;
         let websocket = WebSocket::open(role, dialogue, config, extension, leftover, subprotocol);

@@ -49,6 +49,12 @@ impl<T: Transport> Dialogue<T> {
         step(deadline, || self.writer.flush(Some(deadline)))
     }
 
+    /// Gives the handshake up. The end of the writing direction is offered to the transport once, since that of TLS is
+    /// more than to be dropped.
+    pub(crate) fn abandon(mut self) {
+        let _ = self.writer.shutdown();
+    }
+
     /// Writes the last bytes and ends the transport so that they arrive: a transport that is dropped with input unread
     /// may take back what it has sent.
     ///

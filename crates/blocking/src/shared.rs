@@ -38,6 +38,8 @@ pub(crate) struct Out<W> {
     waiting: usize,
     /// The transport may hold written bytes back.
     unflushed: bool,
+    /// The writing direction has ended.
+    shut_down: bool,
     /// When the end of the connection moved, which the receiver was not told yet.
     ending: Option<Instant>,
     /// Why writing failed, until somebody is told.
@@ -88,6 +90,7 @@ impl<W: TransportWrite> Shared<W> {
                 }),
                 waiting: 0,
                 unflushed: false,
+                shut_down: false,
                 ending: None,
                 error: None,
                 cause: None,
@@ -304,7 +307,10 @@ impl<W: TransportWrite> Out<W> {
     pub(crate) fn shutdown(&mut self) -> bool {
         match &mut self.turn {
             Turn::Free(writing) if !self.unflushed => match writing.writer.shutdown() {
-                Ok(()) => true,
+                Ok(()) => {
+                    self.shut_down = true;
+                    true
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
                 Err(error) => {
                     self.fail(error.into());
@@ -374,6 +380,26 @@ enum Wrote {
     All,
 }
 
+impl<W: TransportWrite> Locked<'_, W> {
+    /// Ends the writing side: what waits is dropped, senders find the connection closed. True if a thread is writing.
+    ///
+    /// The end is offered to the transport once, since that of TLS is more than to be dropped.
+    pub(crate) fn end(&mut self) -> bool {
+        self.error = None;
+        self.outbound.abandon();
+        let turn = mem::replace(&mut self.turn, Turn::Over);
+        self.shared.moved.notify_all();
+        match turn {
+            Turn::Free(mut writing) if !self.shut_down => {
+                let _ = writing.writer.shutdown();
+                false
+            }
+            Turn::Free(_) | Turn::Over => false,
+            Turn::Taken => true,
+        }
+    }
+}
+
 impl<W> Locked<'_, W> {
     /// Waits until output has moved, or `until`.
     fn wait(&mut self, until: Option<Instant>) {
@@ -383,15 +409,6 @@ impl<W> Locked<'_, W> {
             self.out = Some(crate::sync::wait(&self.shared.moved, out, until));
         }
         self.waiting -= 1;
-    }
-
-    /// Ends the writing side: what waits is dropped, senders find the connection closed. True if a thread is writing.
-    pub(crate) fn end(&mut self) -> bool {
-        self.error = None;
-        self.outbound.abandon();
-        let turn = mem::replace(&mut self.turn, Turn::Over);
-        self.shared.moved.notify_all();
-        matches!(turn, Turn::Taken)
     }
 
     /// Notes whether the receiver has something to see to.

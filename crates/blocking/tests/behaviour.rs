@@ -38,6 +38,9 @@ impl Carrier for Blocking {
         if let Some(deflate) = &settings.deflate {
             connector = connector.extension(deflate.clone());
         }
+        if let Some(tls) = &settings.client_tls {
+            connector = connector.tls(tls.clone());
+        }
         let (socket, response) = connector.connect_with_response(url)?;
         Ok((Whole(socket), response))
     }
@@ -94,6 +97,9 @@ fn acceptor(settings: &Settings) -> Result<Acceptor, Error> {
     }
     if let Some(deflate) = &settings.deflate {
         acceptor = acceptor.extension(deflate.clone());
+    }
+    if let Some(tls) = &settings.server_tls {
+        acceptor = acceptor.tls(tls.clone());
     }
     Ok(acceptor)
 }
@@ -266,4 +272,9 @@ impl Sends for Sending {
 #[test]
 fn a_connection_over_tcp_behaves() {
     behaviour::run::<Blocking>();
+}
+
+#[test]
+fn a_connection_over_tls_behaves() {
+    behaviour::run_encrypted::<Blocking>();
 }

@@ -259,7 +259,10 @@ impl<T: Transport> Receiver<T> {
 }
 
 /// Lets go of the transport, even if a thread is writing.
-pub(super) fn end<R: TransportRead, W>(reader: &mut Option<R>, out: &mut Locked<'_, W>) {
+pub(super) fn end<R: TransportRead, W: TransportWrite>(
+    reader: &mut Option<R>,
+    out: &mut Locked<'_, W>,
+) {
     if let Some(mut reader) = reader.take()
         && out.end()
     {
