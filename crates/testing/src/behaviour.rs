@@ -18,6 +18,7 @@
 //! | `split` | halves in threads of their own, of which one is idle |
 //! | `cancel` | calls that are given up at every poll |
 //! | `compression` | permessage-deflate |
+//! | `encryption` | who is trusted; over TLS only |
 //!
 //! A deadline that is to pass is short, all others are long, and it is the order of events that counts: a busy machine
 //! changes no outcome. No case is left out for any carrier. What carriers can't do alike is listed at [`Carrier`].
@@ -28,6 +29,7 @@ mod cancel;
 mod carrier;
 mod closing;
 mod compression;
+mod encryption;
 mod end;
 mod endings;
 mod fragments;

@@ -12,7 +12,7 @@ use bowline_proto::EndedBy;
 use super::carrier::{Carrier, Receives, Settings};
 use super::end::{Receiving, Whole};
 use super::peer::Peer;
-use super::wire::{Security, wire};
+use super::wire::{Security, Trust, trust, wire};
 
 /// What a case works with.
 pub(super) struct Bench<C> {
@@ -20,6 +20,7 @@ pub(super) struct Bench<C> {
     pub(super) role: Role,
     pub(super) calls: Calls,
     security: Security,
+    trust: Trust,
     patience: Duration,
     carrier: std::marker::PhantomData<fn() -> C>,
 }
@@ -30,8 +31,17 @@ impl<C: Carrier> Bench<C> {
             role,
             calls,
             security,
+            trust: trust().clone(),
             patience,
             carrier: std::marker::PhantomData,
+        }
+    }
+
+    /// The same, where client and server encrypt with this.
+    pub(super) fn trusting(&self, trust: Trust) -> Self {
+        Self {
+            trust,
+            ..Self::new(self.role, self.security, self.calls.clone(), self.patience)
         }
     }
 
@@ -42,7 +52,7 @@ impl<C: Carrier> Bench<C> {
 
     /// Settings for either role.
     pub(super) fn settings_of(&self, role: Role) -> Settings {
-        Settings::new(role, self.security)
+        Settings::new(role, self.security, &self.trust)
     }
 
     /// An open connection between the carrier and a peer that is played by hand.
@@ -123,10 +133,11 @@ impl<C: Carrier> Bench<C> {
         act: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> (Result<Whole<C>, Error>, Peer) {
         let (listener, address) = listen();
-        let (security, patience) = (self.security, self.patience);
+        let (security, trust) = (self.security, self.trust.clone());
+        let patience = self.patience;
         let peer = self.beside(move || {
             let (stream, _) = listener.accept().expect("a client connects");
-            let wire = wire(security, Role::Client, stream, patience).expect("a socket");
+            let wire = wire(security, &trust, Role::Client, stream, patience).expect("a socket");
             let mut peer = Peer::new(Role::Client, wire);
             act(&mut peer);
             peer
@@ -154,7 +165,14 @@ impl<C: Carrier> Bench<C> {
     ) -> (TcpStream, Beside<Peer>) {
         let (listener, address) = listen();
         let stream = TcpStream::connect(address).expect("the listener is bound");
-        let wire = wire(self.security, Role::Server, stream, self.patience).expect("a socket");
+        let wire = wire(
+            self.security,
+            &self.trust,
+            Role::Server,
+            stream,
+            self.patience,
+        )
+        .expect("a socket");
         let mut peer = Peer::new(Role::Server, wire);
         let peer = self.beside(move || {
             act(&mut peer);

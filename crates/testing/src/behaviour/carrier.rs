@@ -10,7 +10,7 @@ use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::wire::{Security, trust};
+use super::wire::{Security, Trust};
 
 /// A carrier, as the suite sees it: every call blocks until it is done.
 ///
@@ -250,11 +250,11 @@ pub struct Settings {
 
 impl Settings {
     /// Deadlines that no case comes near on a busy machine, no keepalive, and all else as it is by default.
-    pub(super) fn new(role: Role, security: Security) -> Self {
+    pub(super) fn new(role: Role, security: Security, trust: &Trust) -> Self {
         let (client, server) = match (security, role) {
             (Security::Plain, _) => (None, None),
-            (Security::Tls, Role::Client) => (Some(trust().0.clone()), None),
-            (Security::Tls, Role::Server) => (None, Some(trust().1.clone())),
+            (Security::Tls, Role::Client) => (Some(trust.client.clone()), None),
+            (Security::Tls, Role::Server) => (None, Some(trust.server.clone())),
         };
         Self {
             config: Config::new(role)

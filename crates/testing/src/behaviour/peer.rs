@@ -1,4 +1,4 @@
-use std::io::{ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _, Write as _};
 
 use bowline_frame::Role;
 use bowline_handshake::accept_key;
@@ -40,9 +40,19 @@ impl Peer {
     /// Makes the handshake of TLS, if there is one.
     #[track_caller]
     pub(super) fn encrypt(&mut self) {
-        if let Err(error) = self.wire.encrypt() {
+        if let Err(error) = self.try_encrypt() {
             panic!("not encrypted: {error}");
         }
+    }
+
+    /// The same, where it may fail.
+    pub(super) fn try_encrypt(&mut self) -> io::Result<()> {
+        self.wire.encrypt()
+    }
+
+    /// The protocol that TLS agreed on.
+    pub(super) fn protocol(&self) -> Option<Vec<u8>> {
+        self.wire.protocol()
     }
 
     /// Asks a server for a connection, with these lines at the end of the request and these bytes behind it.
@@ -153,6 +163,14 @@ impl Peer {
     pub(super) fn cut(&mut self) {
         if let Err(error) = self.wire.cut() {
             panic!("the direction can't be ended: {error}");
+        }
+    }
+
+    /// Writes to TCP, below TLS.
+    #[track_caller]
+    pub(super) fn write_tcp(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.wire.tcp().write_all(bytes) {
+            panic!("{} bytes can't be written: {error}", bytes.len());
         }
     }
 
@@ -269,17 +287,21 @@ impl Peer {
     /// Reads once; false at the end.
     #[track_caller]
     fn hear(&mut self) -> bool {
-        let mut chunk = [0; 64 * 1024];
-        match self.wire.read(&mut chunk) {
-            Ok(count) => {
-                self.heard.extend_from_slice(&chunk[..count]);
-                count != 0
-            }
+        match self.try_hear() {
+            Ok(heard) => heard,
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
                 self.cut = true;
                 false
             }
             Err(error) => panic!("nothing comes: {error}, after {}", Shown(&self.heard)),
         }
+    }
+
+    /// The same, where it may fail.
+    pub(super) fn try_hear(&mut self) -> io::Result<bool> {
+        let mut chunk = [0; 64 * 1024];
+        let count = self.wire.read(&mut chunk)?;
+        self.heard.extend_from_slice(&chunk[..count]);
+        Ok(count != 0)
     }
 }

@@ -12,8 +12,8 @@ use super::bench::{Bench, Calls};
 use super::carrier::Carrier;
 use super::wire::Security;
 use super::{
-    backpressure, cancel, closing, compression, endings, fragments, handshake, limits, messages,
-    pings, split, violations,
+    backpressure, cancel, closing, compression, encryption, endings, fragments, handshake, limits,
+    messages, pings, split, violations,
 };
 
 /// Runs all cases on a carrier, over TCP alone.
@@ -25,7 +25,7 @@ pub fn run<C: Carrier>() {
     run_over::<C>(Security::Plain);
 }
 
-/// Runs all cases on a carrier, over TLS.
+/// Runs all cases on a carrier, over TLS, and with them those about who is trusted.
 ///
 /// # Panics
 ///
@@ -35,7 +35,10 @@ pub fn run_encrypted<C: Carrier>() {
 }
 
 fn run_over<C: Carrier>(security: Security) {
-    let cases = cases::<C>();
+    let mut cases = cases::<C>();
+    if security == Security::Tls {
+        cases.extend(encryption::cases());
+    }
     let failures = check(&cases, security, PATIENCE, WATCHDOG);
     let shown: Vec<_> = failures.iter().map(ToString::to_string).collect();
     assert!(
@@ -64,7 +67,7 @@ pub fn failures<C: Carrier>(names: &[&str], patience: Duration) -> Vec<Failure> 
     check(&cases, Security::Plain, patience, 2 * patience)
 }
 
-/// The names of all cases.
+/// The names of all cases that run over TCP alone.
 pub fn names<C: Carrier>() -> Vec<String> {
     cases::<C>().into_iter().map(|case| case.name).collect()
 }

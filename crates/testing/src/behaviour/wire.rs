@@ -12,7 +12,7 @@ use bowline_tls::rustls::{
 };
 use bowline_tls::{ClientTls, ServerTls};
 
-use crate::certificates::{Authority, Validity};
+use crate::certificates::{Authority, Identity, Validity};
 
 /// What a connection runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,6 +34,9 @@ pub(super) trait Wire: Read + Write + Send {
     /// The same, without a word of TLS.
     fn cut(&mut self) -> io::Result<()>;
 
+    /// The protocol that TLS agreed on (ALPN).
+    fn protocol(&self) -> Option<Vec<u8>>;
+
     /// What is below.
     fn tcp(&mut self) -> &mut TcpStream;
 }
@@ -41,6 +44,7 @@ pub(super) trait Wire: Read + Write + Send {
 /// The wire of a peer whose other end has the role `tested`.
 pub(super) fn wire(
     security: Security,
+    trust: &Trust,
     tested: Role,
     stream: TcpStream,
     patience: Duration,
@@ -52,31 +56,46 @@ pub(super) fn wire(
         (Security::Plain, _) => Box::new(stream),
         (Security::Tls, Role::Server) => {
             let name = ClientTls::server_name("127.0.0.1")?;
-            let config = Arc::clone(trust().0.config());
+            let config = Arc::clone(trust.client.config());
             let client = ClientConnection::new(config, name).map_err(io::Error::other)?;
             Box::new(StreamOwned::new(client, stream))
         }
         (Security::Tls, Role::Client) => {
-            let config = Arc::clone(trust().1.config());
+            let config = Arc::clone(trust.server.config());
             let server = ServerConnection::new(config).map_err(io::Error::other)?;
             Box::new(StreamOwned::new(server, stream))
         }
     })
 }
 
-/// What clients and servers encrypt with: an authority that nobody knew before, and its certificate for `127.0.0.1`.
-pub(super) fn trust() -> &'static (ClientTls, ServerTls) {
-    static TRUST: OnceLock<(ClientTls, ServerTls)> = OnceLock::new();
+/// What clients and servers encrypt with.
+#[derive(Clone, Debug)]
+pub(super) struct Trust {
+    pub(super) client: ClientTls,
+    pub(super) server: ServerTls,
+}
+
+/// An authority that nobody knew before, and its certificate for `127.0.0.1`.
+pub(super) fn trust() -> &'static Trust {
+    static TRUST: OnceLock<Trust> = OnceLock::new();
     TRUST.get_or_init(|| {
         let authority = Authority::new("behaviour");
-        let identity = authority.server(&["127.0.0.1"], Validity::Now);
-        let client = ClientTls::authorities(authority.pem.as_bytes()).expect("an authority");
-        let (chain, key) = (identity.chain.as_bytes(), identity.key.as_bytes());
-        (
-            client,
-            ServerTls::certificate(chain, key).expect("a certificate"),
-        )
+        Trust {
+            client: trusting(&authority),
+            server: showing(&authority.server(&["127.0.0.1"], Validity::Now)),
+        }
     })
+}
+
+/// A client that trusts this authority and nobody else.
+pub(super) fn trusting(authority: &Authority) -> ClientTls {
+    ClientTls::authorities(authority.pem.as_bytes()).expect("an authority")
+}
+
+/// A server that shows this certificate.
+pub(super) fn showing(identity: &Identity) -> ServerTls {
+    let (chain, key) = (identity.chain.as_bytes(), identity.key.as_bytes());
+    ServerTls::certificate(chain, key).expect("a certificate")
 }
 
 impl Wire for TcpStream {
@@ -90,6 +109,10 @@ impl Wire for TcpStream {
 
     fn cut(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        None
     }
 
     fn tcp(&mut self) -> &mut TcpStream {
@@ -117,6 +140,10 @@ where
 
     fn cut(&mut self) -> io::Result<()> {
         self.sock.shutdown(Shutdown::Write)
+    }
+
+    fn protocol(&self) -> Option<Vec<u8>> {
+        self.conn.alpn_protocol().map(<[u8]>::to_vec)
     }
 
     fn tcp(&mut self) -> &mut TcpStream {
