@@ -1,6 +1,8 @@
-//! Sends the lines of its input and prints what comes back: `blocking_echo_client URL [--no-deflate]`.
+//! Sends the lines of its input and prints what comes back:
+//! `blocking_echo_client URL [--no-deflate | --context-takeover]`.
 //!
-//! `blocking_echo_client --autobahn URL [--no-deflate]` plays the client of the Autobahn test suite.
+//! `--context-takeover` lets messages refer to earlier ones, which saves more and costs a connection memory. With
+//! `--autobahn` before the URL it plays the client of the Autobahn test suite.
 
 use std::error::Error;
 use std::io::{self, BufRead as _, BufReader};
@@ -30,17 +32,21 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let mut connector = Connector::new();
-    match arguments
-        .iter()
-        .position(|argument| argument == "--no-deflate")
-    {
-        Some(at) => drop(arguments.remove(at)),
-        None => connector = connector.extension(PerMessageDeflate::new()),
+    let mut given = |option: &str| {
+        let at = arguments.iter().position(|argument| argument == option);
+        at.map(|at| arguments.remove(at)).is_some()
+    };
+    let takeover = given("--context-takeover");
+    if !given("--no-deflate") {
+        connector = connector.extension(PerMessageDeflate::new().context_takeover(takeover));
     }
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--autobahn", url] => autobahn(&connector, url.trim_end_matches('/')),
         [url] => lines(&connector, url, BufReader::new(io::stdin()).lines()),
-        _ => Err("usage: blocking_echo_client URL | --autobahn URL, and --no-deflate".into()),
+        _ => Err(
+            "usage: blocking_echo_client [--autobahn] URL [--no-deflate | --context-takeover]"
+                .into(),
+        ),
     }
 }
 

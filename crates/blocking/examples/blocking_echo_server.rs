@@ -1,6 +1,8 @@
-//! Echoes every message on any path, for ever: `blocking_echo_server ADDR [--max-message BYTES] [--no-deflate]`.
+//! Echoes every message on any path, for ever:
+//! `blocking_echo_server ADDR [--max-message BYTES] [--no-deflate | --context-takeover]`.
 //!
-//! The first line of output is the address it listens on.
+//! The first line of output is the address it listens on. `--context-takeover` lets messages refer to earlier ones, which
+//! saves more and costs each connection memory.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -72,24 +74,25 @@ fn accept_failed(error: &std::io::Error) {
 }
 
 fn arguments() -> Result<(String, Acceptor), Box<dyn Error>> {
-    const USAGE: &str = "usage: blocking_echo_server ADDR [--max-message BYTES] [--no-deflate]";
+    const USAGE: &str = "usage: blocking_echo_server ADDR [--max-message BYTES] [--no-deflate | --context-takeover]";
     let mut arguments = std::env::args().skip(1);
     let address = arguments.next().ok_or(USAGE)?;
     // Nothing but the peer's own words is sent back, so any page may ask for them.
     let mut acceptor = Acceptor::new().origin(OriginPolicy::Any);
-    let mut deflate = true;
+    let mut deflate = Some(PerMessageDeflate::new());
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--max-message" => {
                 let bytes = arguments.next().ok_or(USAGE)?;
                 acceptor = acceptor.max_message(bytes.parse()?);
             }
-            "--no-deflate" => deflate = false,
+            "--no-deflate" => deflate = None,
+            "--context-takeover" => deflate = deflate.map(|deflate| deflate.context_takeover(true)),
             _ => return Err(USAGE.into()),
         }
     }
-    if deflate {
-        acceptor = acceptor.extension(PerMessageDeflate::new());
+    if let Some(deflate) = deflate {
+        acceptor = acceptor.extension(deflate);
     }
     Ok((address, acceptor))
 }

@@ -158,10 +158,11 @@ impl<W: TransportWrite> Shared<W> {
         let Some(mut writing) = out.take_turn() else {
             return out;
         };
-        let mut since = None;
+        let (mut since, mut last) = (None, None);
         loop {
             out.outbound.transmit().hand_out(&mut writing.batch);
-            if writing.batch.is_empty() && !out.unflushed || goal(&out) && self.may_leave(&out) {
+            let all = writing.batch.is_empty() && !out.unflushed;
+            if all || goal(&out) && self.may_leave(&mut out, &mut last) {
                 writing.tidy(&mut out.outbound);
                 out.turn = Turn::Free(writing);
                 break;
@@ -215,10 +216,12 @@ impl<W: TransportWrite> Shared<W> {
         out
     }
 
-    /// True if somebody else writes what is left: a sender that waits, or the receiver before it waits.
-    fn may_leave(&self, out: &Out<W>) -> bool {
+    /// True if somebody else writes what is left: a sender that waits, or the receiver before it waits. What is there
+    /// when that is asked first, with its end noted in `last`, isn't left to the receiver, which may be busy for long.
+    fn may_leave(&self, out: &mut Out<W>, last: &mut Option<u64>) -> bool {
         self.busy.store(true, Ordering::SeqCst);
-        out.waiting > 0 || !self.reading.load(Ordering::SeqCst)
+        let last = *last.get_or_insert_with(|| out.mark());
+        out.waiting > 0 || out.is_written(last) && !self.reading.load(Ordering::SeqCst)
     }
 }
 

@@ -73,8 +73,8 @@ pub trait TransportWrite: Send + 'static {
     fn abort(&mut self) {}
 }
 
-/// Two values of std's traits as a transport, one that reads and one that writes, such as the two ends of pipes, or an
-/// `Arc` of a stream and its clone.
+/// Two values of std's traits as a transport, one that reads and one that writes, such as the two ends of pipes, or a
+/// stream and its clone.
 ///
 /// These traits know neither deadlines nor the end of a direction. Deadlines are looked at when something has moved;
 /// set timeouts on the stream for more, whose errors are taken as a look at the clock. The writing direction ends when
