@@ -129,13 +129,19 @@ impl Peer {
 
     #[track_caller]
     pub(super) fn write(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.try_write(bytes) {
+            panic!("{} bytes can't be written: {error}", bytes.len());
+        }
+    }
+
+    /// The same, where it may fail.
+    pub(super) fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let size = if self.dripping { 1 } else { bytes.len().max(1) };
         for run in bytes.chunks(size) {
-            let written = self.wire.write_all(run).and_then(|()| self.wire.flush());
-            if let Err(error) = written {
-                panic!("{} bytes can't be written: {error}", bytes.len());
-            }
+            self.wire.write_all(run)?;
+            self.wire.flush()?;
         }
+        Ok(())
     }
 
     /// Writes a frame.
@@ -241,6 +247,12 @@ impl Peer {
         std::mem::take(&mut self.heard)
     }
 
+    /// The same, where it may fail.
+    pub(super) fn try_rest(&mut self) -> io::Result<Vec<u8>> {
+        while self.try_hear()? {}
+        Ok(std::mem::take(&mut self.heard))
+    }
+
     /// Reads all that comes from an end that gives the opening handshake up. A server waits for the end of its client,
     /// so that its answer arrives; a client has left.
     #[track_caller]
@@ -289,10 +301,6 @@ impl Peer {
     fn hear(&mut self) -> bool {
         match self.try_hear() {
             Ok(heard) => heard,
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                self.cut = true;
-                false
-            }
             Err(error) => panic!("nothing comes: {error}, after {}", Shown(&self.heard)),
         }
     }
@@ -300,8 +308,16 @@ impl Peer {
     /// The same, where it may fail.
     pub(super) fn try_hear(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 64 * 1024];
-        let count = self.wire.read(&mut chunk)?;
-        self.heard.extend_from_slice(&chunk[..count]);
-        Ok(count != 0)
+        match self.wire.read(&mut chunk) {
+            Ok(count) => {
+                self.heard.extend_from_slice(&chunk[..count]);
+                Ok(count != 0)
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                self.cut = true;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

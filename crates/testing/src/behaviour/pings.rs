@@ -183,7 +183,7 @@ fn a_peer_that_answers_no_ping_is_given_up<C: Carrier>(bench: &Bench<C>) {
 
 fn a_message_is_as_good_as_a_pong<C: Carrier>(bench: &Bench<C>) {
     // Each ping is answered in time, by a message.
-    let keepalive = Keepalive::new(Duration::from_millis(20), Duration::from_secs(10));
+    let keepalive = Keepalive::new(Duration::from_millis(20), Duration::from_secs(25));
     let settings = bench
         .settings()
         .config(|config| config.keepalive(Some(keepalive)));
