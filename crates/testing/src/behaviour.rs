@@ -20,6 +20,8 @@
 //! | `compression` | permessage-deflate |
 //! | `encryption` | who is trusted; over TLS only |
 //!
+//! [`Carrier`] lists them all.
+//!
 //! A deadline that is to pass is short, all others are long, and it is the order of events that counts: a busy machine
 //! changes no outcome. No case is left out for any carrier. What carriers can't do alike is listed at [`Carrier`].
 

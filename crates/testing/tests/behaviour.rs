@@ -8,6 +8,7 @@ mod faulty;
 #[path = "behaviour/lossy.rs"]
 mod lossy;
 
+use std::fmt::Write as _;
 use std::io;
 use std::net::TcpStream;
 use std::sync::OnceLock;
@@ -319,4 +320,34 @@ fn there_are_many_cases_and_no_two_have_one_name() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count);
+}
+
+#[test]
+fn each_case_is_listed_with_its_roles() {
+    let mut listed = String::from("\n# Cases\n");
+    let mut topic = String::new();
+    let names = behaviour::names::<Async<OnTokio>>();
+    for name in &names {
+        let (place, role) = name.split_once(" (").unwrap();
+        let (of, case) = place.split_once("::").unwrap();
+        if of != topic {
+            topic = of.to_owned();
+            writeln!(listed, "\n`{topic}`:\n").unwrap();
+        }
+        let other = match role {
+            "server)" => "client)",
+            _ => "server)",
+        };
+        let words = case.replace('_', " ");
+        if !names.contains(&format!("{place} ({other}")) {
+            writeln!(listed, "- {words} ({role}").unwrap();
+        } else if role == "server)" {
+            writeln!(listed, "- {words}").unwrap();
+        }
+    }
+    let kept = include_str!("../src/behaviour/cases.md");
+    assert!(
+        kept == listed,
+        "src/behaviour/cases.md should be:\n{listed}"
+    );
 }

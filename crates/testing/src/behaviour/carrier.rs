@@ -24,6 +24,7 @@ use super::wire::{Security, Trust};
 /// | what | asynchronous | blocking |
 /// |---|---|---|
 /// | a call that is [given up](Receives::give_up_recv) after *n* polls | the future is dropped after *n* polls | a call that takes a timeout gives up after *n* milliseconds, any other is made whole |
+#[doc = include_str!("cases.md")]
 pub trait Carrier: 'static {
     /// A whole connection.
     type Socket: Socket;

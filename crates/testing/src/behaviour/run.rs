@@ -67,9 +67,11 @@ pub fn failures<C: Carrier>(names: &[&str], patience: Duration) -> Vec<Failure> 
     check(&cases, Security::Plain, patience, 2 * patience)
 }
 
-/// The names of all cases that run over TCP alone.
+/// The names of all cases.
 pub fn names<C: Carrier>() -> Vec<String> {
-    cases::<C>().into_iter().map(|case| case.name).collect()
+    let mut cases = cases::<C>();
+    cases.extend(encryption::cases());
+    cases.into_iter().map(|case| case.name).collect()
 }
 
 /// One case in one role.
