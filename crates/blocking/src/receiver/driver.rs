@@ -173,8 +173,8 @@ impl<T: Transport> Receiver<T> {
                 self.deadlines.shut_down();
                 status = out.outbound.status();
             }
-            // A thread that writes needs no help.
-            stuck = out.is_waiting() && out.is_free() || shutdown;
+            // A thread that writes needs no help. But when it has written our Close, more may be to do here.
+            stuck = out.is_waiting() && (out.is_free() || status.closed) || shutdown;
             self.retry = if stuck && status.written == written {
                 (self.retry * 2).min(self.tick).min(LONGEST_RETRY)
             } else {
