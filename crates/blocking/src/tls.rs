@@ -138,9 +138,6 @@ struct Reader {
 impl Reader {
     /// Decrypts what was read; `None` if that is no payload, or not all of it.
     fn decrypt(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        if let Some(error) = self.failed.take() {
-            return Err(error);
-        }
         let mut connection = lock(&self.connection);
         let mut count = 0;
         while count < buffer.len() {
@@ -148,17 +145,21 @@ impl Reader {
                 Ok(0) => return Ok(Some(count)),
                 Ok(read) => count += read,
                 Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-                Err(_) if self.unused.is_empty() => return Ok((count > 0).then_some(count)),
+                Err(_) if self.unused.is_empty() => {
+                    return match self.failed.take() {
+                        Some(error) if count == 0 => Err(error),
+                        failed => {
+                            self.failed = failed;
+                            Ok((count > 0).then_some(count))
+                        }
+                    };
+                }
                 Err(_) => {
                     let mut input = &self.input[self.unused.clone()];
                     self.unused.start += connection.read_tls(&mut input)?;
                     if let Err(error) = connection.process_new_packets() {
-                        let error = io::Error::new(ErrorKind::InvalidData, error);
-                        if count == 0 {
-                            return Err(error);
-                        }
-                        self.failed = Some(error);
-                        break;
+                        self.failed = Some(io::Error::new(ErrorKind::InvalidData, error));
+                        self.unused = 0..0;
                     }
                 }
             }
