@@ -5,6 +5,7 @@
 pub mod alloc;
 #[cfg(feature = "behaviour")]
 pub mod behaviour;
+#[cfg(feature = "certificates")]
 pub mod certificates;
 mod deflated;
 pub mod extension;
