@@ -159,7 +159,8 @@ fn a_carrier_that_closes_with_another_code_is_found_out() {
         "closing::each_code_of_the_peer_is_answered_in_kind",
         "closing::both_ends_may_close_at_once",
         "closing::a_handler_that_",
-        "endings::a_dropped_connection",
+        "endings::a_dropped_connection_says_1001",
+        "endings::a_dropped_connection_sends_what_was_queued",
         "endings::a_connection_that_is_dropped_in_a_panic_says_1011",
         "limits::a_message_of_one_byte_more_is_refused",
         "violations::text_that_is_not_utf_8_is_answered_with_1007",
@@ -241,14 +242,20 @@ struct Boundless;
 
 impl Fault for Boundless {
     fn settings(settings: &mut Settings) {
-        let marks = usize::MAX / 2;
-        settings.config = settings.config.clone().soft_mark(marks).hard_mark(64 << 20);
+        settings.config = settings.config.clone().soft_mark(usize::MAX);
     }
 }
 
 #[test]
 fn a_carrier_without_backpressure_is_found_out() {
-    finds::<Faulty<Boundless>>(&["backpressure::feeding_waits_until_the_peer_reads"]);
+    let names = ["backpressure::feeding_waits_until_the_peer_reads"];
+    // Who feeds may be slow, and seem to wait, on a busy machine.
+    let found = (0..10).any(|_| {
+        let failures = behaviour::failures::<Faulty<Boundless>>(&names, 5 * PATIENCE);
+        let waits = |failure: &behaviour::Failure| failure.why == "it does not wait";
+        failures.len() == 2 && failures.iter().all(waits)
+    });
+    assert!(found);
 }
 
 struct Uncompressed;

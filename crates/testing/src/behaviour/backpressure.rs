@@ -39,7 +39,7 @@ topic!(backpressure;
 const BLOCK: usize = 64 * 1024;
 
 /// Queues blocks, each with its number, until neither the transport nor the queue takes more; gives how many.
-fn fill<S: Sends>(sender: &Sending<S>) -> u32 {
+pub(super) fn fill<S: Sends>(sender: &Sending<S>) -> u32 {
     let mut filled = 0;
     // The kernel may find room yet.
     for _ in 0..3 {
@@ -58,7 +58,7 @@ fn fill<S: Sends>(sender: &Sending<S>) -> u32 {
     filled
 }
 
-fn block(number: u32) -> Message {
+pub(super) fn block(number: u32) -> Message {
     let mut block = payload::seq(BLOCK);
     block[..4].copy_from_slice(&number.to_be_bytes());
     block.into()

@@ -16,6 +16,7 @@ topic!(closing;
         our_reason_is_sent,
         the_peers_close_is_answered_in_kind,
         the_peers_reason_is_kept,
+        a_reason_may_be_123_bytes_long,
         each_code_of_the_peer_is_answered_in_kind,
         a_close_without_a_body_is_answered_without_one,
         both_ends_may_close_at_once,
@@ -76,6 +77,18 @@ fn the_peers_reason_is_kept<C: Carrier>(bench: &Bench<C>) {
     });
     let ended = ws.expect_end();
     assert_eq!((ended.code(), ended.reason()), (4000, "that is why"));
+    peer.join();
+}
+
+fn a_reason_may_be_123_bytes_long<C: Carrier>(bench: &Bench<C>) {
+    let reason = format!("{}!", "é".repeat(61));
+    let (mut ws, mut peer) = bench.open();
+    peer.write(&close_frame(bench.role, 1000, &reason));
+    let peer = bench.beside(move || {
+        peer.expect_close(1000);
+        peer.part();
+    });
+    assert_eq!(ws.expect_end().reason(), reason);
     peer.join();
 }
 

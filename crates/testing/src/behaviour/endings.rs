@@ -5,12 +5,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use bowline_io::Error;
 use bowline_proto::EndedBy;
 
+use super::backpressure::{block, fill};
 use super::bench::Bench;
 use super::carrier::{Carrier, Receives};
 use super::end::Receiving;
 use super::run::topic;
+use crate::hex::assert_bytes_eq;
 use crate::payload;
-use crate::wire::{BINARY, FIN, PING, TEXT, close_frame, frame};
+use crate::wire::{BINARY, CLOSE, FIN, PING, TEXT, close_frame, frame, frames};
 
 topic!(endings;
     both: [
@@ -25,6 +27,7 @@ topic!(endings;
         a_close_is_answered_to_a_peer_that_has_ended_its_direction,
         a_dropped_connection_says_1001,
         a_dropped_connection_sends_what_was_queued,
+        a_dropped_connection_waits_for_nobody,
         a_connection_that_is_dropped_in_a_panic_says_1011,
         a_dropped_receiver_ends_the_connection,
         a_dropped_sender_ends_nothing,
@@ -143,6 +146,28 @@ fn a_dropped_connection_sends_what_was_queued<C: Carrier>(bench: &Bench<C>) {
     }
     peer.expect_close(1001);
     peer.expect_drop();
+}
+
+fn a_dropped_connection_waits_for_nobody<C: Carrier>(bench: &Bench<C>) {
+    let (ws, mut peer) = bench.open();
+    let filled = fill(&ws.sender());
+    // The peer reads nothing meanwhile. What waits is offered once.
+    bench.calls.during(|| drop(ws));
+    let wire = peer.rest();
+    let (frames, _) = frames(&wire);
+    let blocks = frames.iter().take_while(|frame| frame.0 == BINARY | FIN);
+    let mut count = 0;
+    for (frame, number) in blocks.zip(0..) {
+        assert_bytes_eq(&frame.1, block(number).as_bytes(), number);
+        count = number + 1;
+    }
+    // Only what is whole has a Close behind it.
+    assert!(count > 0 && count <= filled, "{count} of {filled}");
+    match &frames[count as usize..] {
+        [] => {}
+        [(CLOSE, _)] => assert_eq!(count, filled),
+        other => panic!("{other:?}"),
+    }
 }
 
 fn a_connection_that_is_dropped_in_a_panic_says_1011<C: Carrier>(bench: &Bench<C>) {

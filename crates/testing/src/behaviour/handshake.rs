@@ -42,10 +42,13 @@ topic!(handshake;
         a_websocket_gets_the_refusal_of_the_program,
         a_websocket_that_the_program_takes_is_open,
         a_refusal_is_reported_when_the_client_has_ended,
+        the_server_prefers_its_own_order_of_subprotocols,
     ];
     client: [
         the_url_makes_the_request,
         a_refusal_comes_with_its_body,
+        a_redirect_is_left_to_the_program,
+        an_interim_answer_is_passed_over,
         an_answer_with_a_wrong_accept_is_refused,
         an_answer_with_a_subprotocol_nobody_asked_for_is_refused,
         a_port_where_nobody_listens_is_no_connection,
@@ -368,6 +371,39 @@ fn a_refusal_comes_with_its_body<C: Carrier>(bench: &Bench<C>) {
         }
         other => panic!("{other:?}"),
     }
+}
+
+fn a_redirect_is_left_to_the_program<C: Carrier>(bench: &Bench<C>) {
+    let (ws, _) = bench.attempt(&bench.settings(), |peer| {
+        peer.take_head();
+        peer.write(b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n");
+    });
+    match ws.map(drop) {
+        Err(Error::Refused(response)) => {
+            assert_eq!(response.status(), StatusCode::FOUND);
+            assert_eq!(response.headers()["Location"], "/other");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn an_interim_answer_is_passed_over<C: Carrier>(bench: &Bench<C>) {
+    let (ws, peer) = bench.attempt(&bench.settings(), |peer| {
+        peer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n");
+        peer.let_in("", b"");
+    });
+    let mut ws = opened(ws);
+    bench.part(&mut ws, peer);
+}
+
+fn the_server_prefers_its_own_order_of_subprotocols<C: Carrier>(bench: &Bench<C>) {
+    let mut settings = bench.settings();
+    settings.subprotocols = vec!["chat.v2", "chat.v1"];
+    let lines = "Sec-WebSocket-Protocol: chat.v1\r\nSec-WebSocket-Protocol: chat.v2\r\n";
+    let (mut ws, peer) = bench.open_beside(&settings, lines, b"");
+    assert_eq!(ws.subprotocol().as_deref(), Some("chat.v2"));
+    assert_eq!(peer.value("Sec-WebSocket-Protocol"), "chat.v2");
+    bench.part(&mut ws, peer);
 }
 
 fn an_answer_with_a_wrong_accept_is_refused<C: Carrier>(bench: &Bench<C>) {

@@ -26,6 +26,8 @@ topic!(limits;
         a_message_of_one_fragment_more_is_refused,
         a_head_may_be_as_long_as_the_limit,
         a_head_of_one_byte_more_is_refused,
+        a_line_may_be_as_long_as_the_limit,
+        a_line_of_one_byte_more_is_refused,
     ];
     server: [];
     client: []
@@ -177,6 +179,37 @@ fn a_head_of_one_byte_more_is_refused<C: Carrier>(bench: &Bench<C>) {
         Err(Error::Handshake(_)) => assert_eq!(peer.head, ""),
         other => panic!("{other:?}"),
     }
+}
+
+/// The limit of a line, which is longer than those that a head needs.
+const LINE: usize = 200;
+
+fn a_line_may_be_as_long_as_the_limit<C: Carrier>(bench: &Bench<C>) {
+    let mut settings = bench.settings();
+    settings.head_limits = Some(HeadLimits::default().max_line(LINE));
+    let (ws, peer) = bench.attempt(&settings, |peer| {
+        peer.open_with(&line(LINE));
+        peer.answered();
+    });
+    let mut ws = opened(ws);
+    bench.part(&mut ws, peer);
+}
+
+fn a_line_of_one_byte_more_is_refused<C: Carrier>(bench: &Bench<C>) {
+    let mut settings = bench.settings();
+    settings.head_limits = Some(HeadLimits::default().max_line(LINE));
+    let (ws, _) = bench.attempt(&settings, |peer| {
+        peer.open_with(&line(LINE + 1));
+        peer.see_out();
+    });
+    match ws.map(drop) {
+        Err(Error::Request(_) | Error::Handshake(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn line(len: usize) -> String {
+    format!("X: {}\r\n", "a".repeat(len - "X: ".len()))
 }
 
 /// The first `count` frames of a text.

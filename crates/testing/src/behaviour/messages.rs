@@ -16,6 +16,7 @@ topic!(messages;
         binary_of_every_form_of_length_is_echoed,
         a_message_of_1_mib_is_echoed,
         a_message_is_lent,
+        messages_are_lent_and_taken_by_turns,
         many_messages_in_one_write_come_in_order,
         a_frame_may_come_byte_by_byte,
         the_peer_gets_a_message_when_send_returns,
@@ -86,6 +87,26 @@ fn a_message_is_lent<C: Carrier>(bench: &Bench<C>) {
         match ws.recv_ref() {
             Ok(Some(message)) => same(&message, &bytes.into()),
             other => panic!("no message: {other:?}"),
+        }
+    }
+    bench.part(&mut ws, peer);
+}
+
+fn messages_are_lent_and_taken_by_turns<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    let wire: Vec<u8> = (0..100)
+        .flat_map(|number| frame(bench.role, TEXT | FIN, number.to_string()))
+        .collect();
+    peer.write(&wire);
+    for number in 0..100 {
+        let text = number.to_string();
+        if number % 2 == 0 {
+            match ws.recv_ref() {
+                Ok(Some(message)) => same(&message, &text.into()),
+                other => panic!("no message: {other:?}"),
+            }
+        } else {
+            ws.expect(text);
         }
     }
     bench.part(&mut ws, peer);

@@ -95,10 +95,16 @@ impl Peer {
             Role::Server => REQUEST.len(),
             Role::Client => ANSWER.len() - "{accept}".len() + head::ACCEPT.len(),
         };
-        let padding = format!("X: {}\r\n", "a".repeat(len - short - "X: \r\n".len()));
+        let padding = "a".repeat(len - short - "X: \r\n".len());
+        self.open_with(&format!("X: {padding}\r\n"));
+    }
+
+    /// Opens the connection with these lines at the end of the head. An answer is not awaited.
+    #[track_caller]
+    pub(super) fn open_with(&mut self, lines: &str) {
         match self.tested {
-            Role::Server => self.ask(&padding, b""),
-            Role::Client => self.let_in(&padding, b""),
+            Role::Server => self.ask(lines, b""),
+            Role::Client => self.let_in(lines, b""),
         }
     }
 
