@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod acceptor;
+#[cfg(all(test, loom))]
+mod concurrency;
 mod connector;
 mod dialogue;
 mod memory;

@@ -1,13 +1,14 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bowline_frame::Role;
 use bowline_proto::Config;
 use bytes::BytesMut;
 
-use crate::{Transport, TransportRead, TransportWrite, WebSocket, sync};
+use crate::sync::{self, Condvar, Mutex, MutexGuard};
+use crate::{Transport, TransportRead, TransportWrite, WebSocket};
 
 /// A connected pair in memory with the default limits, client first: for tests of programs, without sockets or an
 /// opening handshake.
@@ -72,7 +73,7 @@ impl Memory {
     pub fn pair(capacity: usize) -> (Self, Self) {
         let pipe = || {
             Arc::new(Pipe {
-                state: Mutex::default(),
+                state: Mutex::new(State::default()),
                 changed: Condvar::new(),
                 capacity,
             })
@@ -103,7 +104,7 @@ impl Transport for Memory {
 
 impl Pipe {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        sync::lock(&self.state)
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

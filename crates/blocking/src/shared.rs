@@ -7,7 +7,7 @@ use bowline_frame::{CloseFrame, Transmit};
 use bowline_proto::{Config, Outbound, SendError, Timeout};
 use bytes::Buf;
 
-use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
+use crate::sync::{self, AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
 use crate::{Error, TransportWrite};
 
 /// The writing side of a connection, which the receiver and all senders share.
@@ -105,14 +105,9 @@ impl<W: TransportWrite> Shared<W> {
     }
 
     pub(crate) fn lock(&self) -> Locked<'_, W> {
-        // A panic while the lock was held can't be: the transport is not called then, but to end.
-        let out = self
-            .out
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Locked {
             shared: self,
-            out: Some(out),
+            out: Some(sync::lock(&self.out)),
         }
     }
 
@@ -409,7 +404,7 @@ impl<W> Locked<'_, W> {
         self.waiting += 1;
         self.note();
         if let Some(out) = self.out.take() {
-            self.out = Some(crate::sync::wait(&self.shared.moved, out, until));
+            self.out = Some(sync::wait(&self.shared.moved, out, until));
         }
         self.waiting -= 1;
     }
