@@ -1,4 +1,4 @@
-//! `cargo xtask loom`: the models of bowline-io, in every order of their threads.
+//! `cargo xtask loom`: the models of bowline-io and bowline-blocking, in every order of their threads.
 
 use crate::Result;
 use crate::args::Args;
@@ -6,7 +6,7 @@ use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 
 pub(crate) const HELP: &str = "
-Runs the models in crates/io/src/concurrency.rs: small programs of two to four threads that share a connection, each run
+Runs the models in crates/io and crates/blocking, src/concurrency.rs: small programs of two to four threads that share a connection, each run
 once for every order of their locks and atomics, with a bound on the preemptions. Prints how many orders that were.
 
   MODEL   only models whose names hold this word
@@ -23,20 +23,22 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 
 /// Runs the models whose names hold `name`.
 pub(crate) fn check(step: &mut Step, workspace: &Workspace, name: &str) -> Result<String> {
-    let mut command = cargo(&workspace.root);
-    command
-        .args(["test", "--release", "--package", "bowline-io", "--lib"])
-        .arg("--target-dir")
-        // The flags differ from those of other builds, which would be thrown away each time.
-        .arg(workspace.target.join("loom"))
-        .arg(format!("concurrency::{name}"))
-        .args(["--", "--nocapture"])
-        .env("RUSTFLAGS", "--cfg loom");
     let mut counted = Counted::default();
-    step.watch(&mut command, |line| {
-        counted.note(line);
-        line.contains(" panicked at ") || line.starts_with("deadlock")
-    })?;
+    for package in ["bowline-io", "bowline-blocking"] {
+        let mut command = cargo(&workspace.root);
+        command
+            .args(["test", "--release", "--package", package, "--lib"])
+            .arg("--target-dir")
+            // The flags differ from those of other builds, which would be thrown away each time.
+            .arg(workspace.target.join("loom"))
+            .arg(format!("concurrency::{name}"))
+            .args(["--", "--nocapture"])
+            .env("RUSTFLAGS", "--cfg loom");
+        step.watch(&mut command, |line| {
+            counted.note(line);
+            line.contains(" panicked at ") || line.starts_with("deadlock")
+        })?;
+    }
     if counted.models == 0 {
         return Err("no model ran".into());
     }
