@@ -96,7 +96,7 @@ const LAYERS: &[Row] = &[
     Row {
         name: "async-std",
         inside: &["futures"],
-        outside: Only(&["async-std", "bytes", "http"]),
+        outside: Only(&["async-io", "async-std", "bytes", "http"]),
     },
     Row {
         name: "smol",
