@@ -114,6 +114,9 @@ const MACROS: &[&str] = &["todo", "unimplemented", "dbg"];
 /// Words that mark unfinished work in a comment.
 const MARKS: &[&str] = &["TODO", "FIXME", "XXX"];
 
+/// How the lines begin that a merge leaves where it could not decide.
+const CONFLICT: &[&str] = &["<<<<<<< ", ">>>>>>> "];
+
 pub(super) fn leftovers(tree: &Tree<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (file, source) in &tree.sources {
@@ -138,6 +141,15 @@ pub(super) fn leftovers(tree: &Tree<'_>) -> Vec<Finding> {
         for (line, word) in words(&source.comments) {
             if MARKS.contains(&word) {
                 found(line, word.to_owned());
+            }
+        }
+    }
+    let sources = tree.sources.iter().map(|(file, source)| (file, &source.text));
+    for (file, text) in tree.texts.iter().chain(sources) {
+        for (number, line) in text.lines().enumerate() {
+            if CONFLICT.iter().any(|mark| line.starts_with(mark)) {
+                let place = format!("{file}:{}", number + 1);
+                findings.push(Finding::new(place, "contains the mark of a conflict"));
             }
         }
     }
