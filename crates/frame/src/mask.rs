@@ -38,14 +38,27 @@ impl Mask {
     /// piece before the next.
     #[inline]
     pub fn apply(self, payload: &mut [u8]) {
-        let [a, b, c, d] = self.0;
-        let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-        // Whole words vectorise without unsafe code; 29 GB/s at 125 bytes, memcpy speed above.
+        let key = u32::from_ne_bytes(self.0);
+        let wide = u64::from(key) << 32 | u64::from(key);
+        // Whole words vectorise without unsafe code; what that takes to set up, few of them don't repay.
         let (words, tail) = payload.as_chunks_mut::<8>();
-        for word in words {
-            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+        if words.len() > FEW {
+            mask_words(words, wide);
+        } else {
+            let (pairs, single) = words.as_chunks_mut::<2>();
+            for [first, second] in pairs {
+                *first = (u64::from_ne_bytes(*first) ^ wide).to_ne_bytes();
+                *second = (u64::from_ne_bytes(*second) ^ wide).to_ne_bytes();
+            }
+            if let [word] = single {
+                *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+            }
         }
-        for (byte, key) in tail.iter_mut().zip([a, b, c, d, a, b, c]) {
+        let (half, tail) = tail.as_chunks_mut::<4>();
+        if let [word] = half {
+            *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
+        }
+        for (byte, key) in tail.iter_mut().zip(self.0) {
             *byte ^= key;
         }
     }
@@ -63,6 +76,15 @@ impl Mask {
         }
     }
 }
+
+fn mask_words(words: &mut [[u8; 8]], wide: u64) {
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    }
+}
+
+/// Words that are masked one by one.
+const FEW: usize = 8;
 
 #[cfg(test)]
 mod tests {
