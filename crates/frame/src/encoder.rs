@@ -69,13 +69,16 @@ impl Encoder {
         payload: Bytes,
         out: &mut Transmit,
     ) {
+        if payload.len() < Transmit::COPY_BELOW {
+            return self.small(opcode, rsv, fin, &payload, out);
+        }
         let header = self.header(opcode, rsv, fin, payload.len() as u64);
         out.put(&header.encode());
-        out.put_payload(payload, header.mask);
+        out.put_large(payload, header.mask);
     }
 
     /// Writes a data frame whose payload is borrowed: it is copied.
-    #[inline]
+    #[inline(always)]
     pub fn fragment_ref(
         &mut self,
         opcode: OpCode,
@@ -119,14 +122,13 @@ impl Encoder {
         self.small(opcode, Rsv::NONE, true, payload, out);
     }
 
-    #[inline]
+    #[inline(always)]
     fn small(&mut self, opcode: OpCode, rsv: Rsv, fin: bool, payload: &[u8], out: &mut Transmit) {
         let header = self.header(opcode, rsv, fin, payload.len() as u64);
-        out.put(&header.encode());
-        out.put_masked(payload, header.mask);
+        out.put_frame(&header, payload);
     }
 
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, opcode: OpCode, rsv: Rsv, fin: bool, len: u64) -> FrameHeader {
         FrameHeader {
             fin,

@@ -150,24 +150,35 @@ impl FrameHeader {
             bytes: [0; Self::MAX_LEN],
             len: 0,
         };
-        let masked = if self.mask.is_some() { MASKED } else { 0 };
+        self.write(|run| header.push(run));
+        header
+    }
+
+    #[inline]
+    pub(crate) const fn first_byte(&self) -> u8 {
         let fin = if self.fin { FIN } else { 0 };
-        header.push([fin | self.rsv.bits() | self.opcode.bits()]);
+        fin | self.rsv.bits() | self.opcode.bits()
+    }
+
+    /// Hands the bytes of the header to `out`, in one run or, with a mask, in two.
+    #[inline]
+    pub(crate) fn write(&self, mut out: impl FnMut(&[u8])) {
+        let first = self.first_byte();
+        let masked = if self.mask.is_some() { MASKED } else { 0 };
         match self.len {
-            0..=125 => header.push([masked | self.len as u8]),
-            126..=0xFFFF => {
-                header.push([masked | 126]);
-                header.push((self.len as u16).to_be_bytes());
+            len @ 0..=125 => out(&[first, masked | len as u8]),
+            len @ 126..=0xFFFF => {
+                let [a, b] = (len as u16).to_be_bytes();
+                out(&[first, masked | 126, a, b]);
             }
-            _ => {
-                header.push([masked | 127]);
-                header.push(self.len.to_be_bytes());
+            len => {
+                let [a, b, c, d, e, f, g, h] = len.to_be_bytes();
+                out(&[first, masked | 127, a, b, c, d, e, f, g, h]);
             }
         }
         if let Some(mask) = self.mask {
-            header.push(mask.bytes());
+            out(&mask.bytes());
         }
-        header
     }
 }
 
@@ -180,12 +191,12 @@ pub struct EncodedHeader {
 
 impl EncodedHeader {
     #[inline]
-    fn push<const N: usize>(&mut self, bytes: [u8; N]) {
+    fn push(&mut self, run: &[u8]) {
         let len = usize::from(self.len);
         // A header is never longer than MAX_LEN: 1 + 1 + 8 + 4.
-        if let Some(slot) = self.bytes.get_mut(len..).and_then(<[u8]>::first_chunk_mut) {
-            *slot = bytes;
-            self.len += N as u8;
+        if let Some(slot) = self.bytes.get_mut(len..len + run.len()) {
+            slot.copy_from_slice(run);
+            self.len += run.len() as u8;
         }
     }
 }

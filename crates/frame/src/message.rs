@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -223,7 +224,7 @@ impl<'a> MessageRef<'a> {
     pub fn to_owned(self) -> Message {
         match self {
             Self::Text(text) => Message::Text(text.into()),
-            Self::Binary(bytes) => Message::Binary(Bytes::copy_from_slice(bytes)),
+            Self::Binary(bytes) => Message::Binary(Box::<[u8]>::from(bytes).into()),
         }
     }
 }

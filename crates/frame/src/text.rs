@@ -1,6 +1,7 @@
 //! The one file of the workspace that may hold unsafe code.
 #![allow(unsafe_code)]
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -164,7 +165,7 @@ impl From<String> for Text {
 impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(Box::<[u8]>::from(text.as_bytes()).into())
     }
 }
 

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::Mask;
+use crate::{FrameHeader, Mask};
 
 /// Encoded bytes that wait to be written, in order.
 ///
@@ -164,9 +164,36 @@ impl Transmit {
         self.len += bytes.len();
     }
 
+    /// Appends a frame with a copy of `payload`, masked.
+    pub(crate) fn put_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        if let (None, len @ 0..=125) = (header.mask, payload.len())
+            && self.gather.capacity() - self.gather.len() >= 2 + len
+        {
+            // What a server sends most: no mask, a header of two bytes, and room.
+            self.gather
+                .extend_from_slice(&[header.first_byte(), len as u8]);
+            self.gather.extend_from_slice(payload);
+            self.len += 2 + len;
+        } else {
+            self.put_any_frame(header, payload);
+        }
+    }
+
+    fn put_any_frame(&mut self, header: &FrameHeader, payload: &[u8]) {
+        self.reserve(FrameHeader::MAX_LEN + payload.len());
+        let before = self.gather.len();
+        header.write(|run| self.gather.extend_from_slice(run));
+        let start = self.gather.len();
+        self.gather.extend_from_slice(payload);
+        self.len += self.gather.len() - before;
+        if let (Some(mask), Some(copy)) = (header.mask, self.gather.get_mut(start..)) {
+            mask.apply(copy);
+        }
+    }
+
     /// Appends a copy of `payload`, masked.
     #[inline]
-    pub(crate) fn put_masked(&mut self, payload: &[u8], mask: Option<Mask>) {
+    fn put_masked(&mut self, payload: &[u8], mask: Option<Mask>) {
         self.reserve(payload.len());
         let start = self.gather.len();
         self.gather.extend_from_slice(payload);
@@ -176,11 +203,8 @@ impl Transmit {
         }
     }
 
-    /// Appends `payload`, masked; copies it only if it is small, or shared and to be masked.
-    pub(crate) fn put_payload(&mut self, mut payload: Bytes, mut mask: Option<Mask>) {
-        if payload.len() < Self::COPY_BELOW {
-            return self.put_masked(&payload, mask);
-        }
+    /// Appends a large `payload`, masked; copies it only if it is shared and to be masked.
+    pub(crate) fn put_large(&mut self, mut payload: Bytes, mut mask: Option<Mask>) {
         if !self.vectored {
             let since = self.large.back().map_or(self.done, |large| large.at);
             let run = self.gather.len().saturating_sub(since);
@@ -332,7 +356,11 @@ mod tests {
         for len in [1, 0, 5_000, 3, 4_096, 4_095, 20_000, 40_000, 7] {
             let payload: Vec<u8> = (0..len).map(|i| (i % 251) as u8).collect();
             transmit.put(b"head");
-            transmit.put_payload(payload.clone().into(), mask);
+            if payload.len() < Transmit::COPY_BELOW {
+                transmit.put_masked(&payload, mask);
+            } else {
+                transmit.put_large(payload.clone().into(), mask);
+            }
             expected.extend_from_slice(b"head");
             let start = expected.len();
             expected.extend(payload);
@@ -385,7 +413,7 @@ mod tests {
         transmit.set_vectored(false);
         for _ in 0..3 {
             transmit.put(&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
-            transmit.put_payload(alloc::vec![7; 65_536].into(), None);
+            transmit.put_large(alloc::vec![7; 65_536].into(), None);
         }
         while transmit.has_remaining() {
             assert!(transmit.chunk().len() > 14);
