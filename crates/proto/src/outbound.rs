@@ -289,6 +289,12 @@ impl Outbound {
         &mut self.transmit
     }
 
+    /// True if the transmit has a buffer to gather in.
+    #[inline]
+    pub const fn has_buffer(&self) -> bool {
+        self.transmit.has_buffer()
+    }
+
     /// Throws away what waits: the transport takes nothing more, and nothing can be sent.
     pub fn abandon(&mut self) {
         // A Close that was written stays written.
