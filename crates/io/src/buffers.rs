@@ -98,8 +98,11 @@ impl Block {
     }
 
     /// Keeps a message that lies elsewhere, while it is lent; `None`: it was.
+    #[inline]
     pub(crate) fn lend(&mut self, message: Option<Message>) {
-        self.0.lent = message;
+        if message.is_some() || self.0.lent.is_some() {
+            self.0.lent = message;
+        }
     }
 
     pub(crate) const fn lent(&self) -> Option<&Message> {

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::ops::DerefMut;
 use std::pin::Pin;
@@ -73,6 +73,14 @@ pub(crate) type ScopeId = u64;
 /// `listed` is the number of the scope that was asked last and has not written yet.
 #[inline]
 pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
+    let id = ID.with(Cell::get);
+    if id == listed {
+        return id;
+    }
+    enlist(listed, writer)
+}
+
+fn enlist(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
     CURRENT.with(|current| {
         let Current { scope, spare } = &mut *current.borrow_mut();
         let Some(scope) = scope else {
@@ -123,6 +131,7 @@ impl<'a> Entered<'a> {
                     id: scope.id,
                     listed,
                 });
+                ID.with(|id| id.set(scope.id));
                 true
             }
         });
@@ -138,6 +147,7 @@ impl Drop for Entered<'_> {
         let Some(scope) = &mut self.scope else {
             return;
         };
+        ID.with(|id| id.set(0));
         // No borrow is held while writing: a transport may run code of its own.
         if let Some(mut current) = CURRENT.with(|current| current.borrow_mut().scope.take()) {
             scope.listed = std::mem::take(&mut current.listed);
@@ -176,6 +186,11 @@ thread_local! {
     static CURRENT: RefCell<Current> = const {
         RefCell::new(Current { scope: None, spare: Vec::new() })
     };
+}
+
+thread_local! {
+    /// The number of the scope that is polled, to be had for less.
+    static ID: Cell<ScopeId> = const { Cell::new(0) };
 }
 
 /// The longest list whose room a thread keeps.

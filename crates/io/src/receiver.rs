@@ -70,7 +70,7 @@ pub struct Chunk {
 }
 
 /// Where the message lies that `recv_ref` lends.
-enum Found {
+pub(crate) enum Found {
     InBlock(MessageKind, Range<usize>),
     Owned,
 }
@@ -114,8 +114,9 @@ impl<T: Transport> Receiver<T> {
     /// # Cancel safety
     ///
     /// Cancel safe: if another branch wins, no message was taken.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        // Not an `async fn`: each of those moves what comes out once more.
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Receives the next message without taking it: it is lent until the next call, with neither copy nor
@@ -129,23 +130,25 @@ impl<T: Transport> Receiver<T> {
     ///
     /// Cancel safe: if another branch wins, no message was taken.
     pub async fn recv_ref(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
-        let Some(found) = poll_fn(|cx| self.poll_ref(cx)).await? else {
-            return Ok(None);
-        };
-        Ok(match found {
+        let found = self.find().await?;
+        Ok(found.and_then(|found| self.lend(found)))
+    }
+
+    /// Finds the message that [`lend`](Self::lend) lends.
+    pub(crate) fn find(&mut self) -> impl Future<Output = Result<Option<Found>, Error>> {
+        poll_fn(|cx| self.poll_ref(cx))
+    }
+
+    #[inline]
+    pub(crate) fn lend(&self, found: Found) -> Option<MessageRef<'_>> {
+        let block = self.block.as_ref()?;
+        match found {
+            // The text was checked a moment ago; the borrow could not outlive that check.
             Found::InBlock(kind, range) => {
-                let payload = self
-                    .block
-                    .as_ref()
-                    .map_or(&[][..], |block| block.used(range));
-                // The text was checked a moment ago; the borrow could not outlive that check.
-                Some(MessageRef::new(kind, payload).expect("checked when it arrived"))
+                Some(MessageRef::new(kind, block.used(range)).expect("checked when it arrived"))
             }
-            Found::Owned => {
-                let lent = self.block.as_ref().and_then(Block::lent);
-                lent.map(Message::as_ref)
-            }
-        })
+            Found::Owned => block.lent().map(Message::as_ref),
+        }
     }
 
     /// Receives the next message, ping or pong; `None` after an orderly end. Pings have been answered.
@@ -254,6 +257,10 @@ impl<T: Transport> Receiver<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
+        if let Some((message, _)) = self.take_message(|message| message.to_owned()) {
+            self.give_back_block();
+            return Poll::Ready(Ok(Some(message)));
+        }
         self.poll_owned(cx, |event| match event {
             EventRef::Message(message) => Some(message.to_owned()),
             EventRef::Assembled(message) => Some(message),
@@ -278,6 +285,9 @@ impl<T: Transport> Receiver<T> {
     fn poll_ref(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, Error>> {
         if let Some(block) = &mut self.block {
             block.lend(None);
+        }
+        if let Some((kind, range)) = self.take_message(|message| message.kind()) {
+            return Poll::Ready(Ok(Some(Found::InBlock(kind, range))));
         }
         let mut lent = None;
         let found = self.poll_next(cx, |event, end| match event {

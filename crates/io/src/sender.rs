@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bowline_extension::Compress;
-use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef};
+use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef, Transmit};
 use bowline_proto::{Outbound, QueueError, SendError, Timeout, Volume};
 use bytes::Bytes;
 
@@ -78,8 +78,7 @@ impl<T: Transport> Sender<T> {
     ///
     /// Cancel safe: if the future is dropped, the message was not queued, or it will be sent whole.
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
-        let message = message.into();
-        self.sending(move |out| out.send(message), true)
+        self.sending(queue(message.into()), true)
     }
 
     /// As [`send`](Self::send), for a message that is borrowed, such as one that
@@ -115,8 +114,11 @@ impl<T: Transport> Sender<T> {
         payload: impl Into<Bytes>,
         last: bool,
     ) -> impl Future<Output = Result<(), Error>> {
-        let payload = payload.into();
-        self.sending(move |out| out.fragment(kind, payload, last), true)
+        let mut payload = payload.into();
+        self.sending(
+            move |out| out.fragment(kind, std::mem::take(&mut payload), last),
+            true,
+        )
     }
 
     /// Waits for room and queues a message. It is written with the next [`flush`](Self::flush), by a scope
@@ -130,8 +132,7 @@ impl<T: Transport> Sender<T> {
     ///
     /// As [`send`](Self::send).
     pub fn feed(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> {
-        let message = message.into();
-        self.sending(move |out| out.send(message), false)
+        self.sending(queue(message.into()), false)
     }
 
     /// Queues a message without waiting, and writes what the transport takes now unless that is promised.
@@ -236,11 +237,12 @@ impl<T: Transport> Sender<T> {
     /// Waits for room, queues, and waits until it is written if it is to be and nobody promised it.
     const fn sending<Q>(&self, queue: Q, write: bool) -> Sending<'_, T, Q>
     where
-        Q: FnOnce(&mut Outbound) -> Result<(), SendError>,
+        Q: FnMut(&mut Outbound) -> Result<(), SendError>,
     {
         Sending {
             sender: self,
-            queue: Some(queue),
+            queue,
+            queued: false,
             write,
             mark: 0,
             patience: Patience::NONE,
@@ -321,8 +323,9 @@ impl<T: Transport> Sender<T> {
 /// most of what a handler takes that is sending.
 struct Sending<'a, T: Transport, Q> {
     sender: &'a Sender<T>,
-    /// Queues the message; `None` once it did.
-    queue: Option<Q>,
+    /// Queues the message; called once. It isn't moved out of here, since that takes as long as to copy a small one.
+    queue: Q,
+    queued: bool,
     /// It is to be written, too.
     write: bool,
     /// The position behind it in the stream of output.
@@ -336,7 +339,7 @@ impl<T: Transport, Q> Unpin for Sending<'_, T, Q> {}
 impl<T, Q> Future for Sending<'_, T, Q>
 where
     T: Transport,
-    Q: FnOnce(&mut Outbound) -> Result<(), SendError>,
+    Q: FnMut(&mut Outbound) -> Result<(), SendError>,
 {
     type Output = Result<(), Error>;
 
@@ -344,7 +347,7 @@ where
         let this = &mut *self;
         let sender = this.sender;
         let mut out = sender.shared.lock();
-        if this.queue.is_none() {
+        if this.queued {
             return sender.poll_written(cx, &mut out, this.mark, &mut this.patience);
         }
         out.check()?;
@@ -358,11 +361,8 @@ where
         }
         out.lend_buffer();
         out.compress(sender.compress);
-        let queued = match this.queue.take() {
-            Some(queue) => queue(&mut out),
-            None => Ok(()),
-        };
-        if let Err(error) = queued {
+        this.queued = true;
+        if let Err(error) = (this.queue)(&mut out) {
             if matches!(error, SendError::Extension(_)) {
                 // A Close is queued, which is the receiver's to see to.
                 out.wake_all();
@@ -379,6 +379,20 @@ where
         }
         this.mark = out.mark();
         sender.poll_written(cx, &mut out, this.mark, &mut this.patience)
+    }
+}
+
+/// Queues a message: a small one is copied from where it is, a large one is handed over.
+fn queue(mut message: Message) -> impl FnMut(&mut Outbound) -> Result<(), SendError> {
+    move |out| {
+        if message.len() < Transmit::COPY_BELOW {
+            out.send_ref(message.as_ref())
+        } else {
+            out.send(std::mem::replace(
+                &mut message,
+                Message::Binary(Bytes::new()),
+            ))
+        }
     }
 }
 

@@ -127,9 +127,8 @@ impl<W: PollWrite> Locked<'_, W> {
     /// Lends a pooled buffer before something is queued.
     #[inline]
     pub(crate) fn lend_buffer(&mut self) {
-        let transmit = self.out.outbound.transmit();
-        if !transmit.has_buffer() {
-            transmit.lend(buffers::take_output());
+        if !self.out.outbound.has_buffer() {
+            self.out.outbound.transmit().lend(buffers::take_output());
         }
     }
 
@@ -378,10 +377,12 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
     #[inline]
     fn drop(&mut self) {
         // Lent for something that was not queued after all.
-        if let Some(buffer) = self.out.outbound.transmit().take_buffer() {
+        if self.out.outbound.is_empty()
+            && let Some(buffer) = self.out.outbound.transmit().take_buffer()
+        {
             buffers::give_back_output(buffer);
         }
-        let out = &self.out;
+        let out = &*self.out;
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
             || out.unflushed

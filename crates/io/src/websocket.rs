@@ -155,8 +155,8 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// Cancel safe: if another branch wins, no message was taken.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.receiver.recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
+        self.receiver.recv()
     }
 
     /// Lends the next message until the next call, and with it the sender, to answer it. See
@@ -182,7 +182,8 @@ impl<T: Transport> WebSocket<T> {
     /// # }
     /// ```
     pub async fn recv_ref(&mut self) -> Result<Option<(MessageRef<'_>, &Sender<T>)>, Error> {
-        let message = self.receiver.recv_ref().await?;
+        let found = self.receiver.find().await?;
+        let message = found.and_then(|found| self.receiver.lend(found));
         Ok(message.map(|message| (message, &self.sender)))
     }
 

@@ -144,7 +144,10 @@ pub(super) fn leftovers(tree: &Tree<'_>) -> Vec<Finding> {
             }
         }
     }
-    let sources = tree.sources.iter().map(|(file, source)| (file, &source.text));
+    let sources = tree
+        .sources
+        .iter()
+        .map(|(file, source)| (file, &source.text));
     for (file, text) in tree.texts.iter().chain(sources) {
         for (number, line) in text.lines().enumerate() {
             if CONFLICT.iter().any(|mark| line.starts_with(mark)) {

@@ -1,10 +1,12 @@
 //! How a receiver moves: what it reads, writes and waits for in one poll.
 
 use std::future::Future as _;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use bowline_frame::MessageRef;
 use bowline_proto::{
     Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout,
 };
@@ -20,13 +22,9 @@ pub(super) struct Armed<T> {
     deadline: Instant,
 }
 
-/// Work done since the task last waited.
+/// Work done since the task last waited: a byte counts one, an event and a read as much as a KiB.
 #[derive(Default)]
-pub(super) struct Run {
-    events: u32,
-    reads: u32,
-    bytes: u32,
-}
+pub(super) struct Run(u32);
 
 impl<T: Transport> Receiver<T> {
     /// Receives until `take` takes an event. With the event comes the position in the block behind it.
@@ -76,6 +74,29 @@ impl<T: Transport> Receiver<T> {
         }
     }
 
+    /// Takes the next message if that is all there is to do, which it is for most: what
+    /// [`poll_next`](Self::poll_next) would find, for less. With it comes where its payload lies in the block.
+    #[inline(always)]
+    pub(super) fn take_message<R>(
+        &mut self,
+        take: impl FnOnce(MessageRef<'_>) -> R,
+    ) -> Option<(R, Range<usize>)> {
+        let block = self.block.as_mut().filter(|_| !self.run.is_long())?;
+        let (used, len, taken) = match self.inbound.handle_message(block.unused()) {
+            Ok(Some((used, message))) => (used, message.len(), take(message)),
+            Ok(None) => return None,
+            Err(error) => {
+                self.violated(error);
+                return None;
+            }
+        };
+        block.advance(used);
+        self.run.event();
+        self.run.took(used as u64);
+        let end = block.position();
+        Some((taken, end - len..end))
+    }
+
     /// Handles bytes that were read, up to the first event that is taken or to their end.
     #[inline]
     fn take_event<R>(
@@ -85,8 +106,10 @@ impl<T: Transport> Receiver<T> {
         loop {
             // A few bytes may have become many, and those are the work.
             let decoded = self.inbound.volume().payload;
-            self.run.took(decoded.saturating_sub(self.decoded));
-            self.decoded = decoded;
+            if decoded != self.decoded {
+                self.run.took(decoded.saturating_sub(self.decoded));
+                self.decoded = decoded;
+            }
             if self.run.is_long() {
                 return None;
             }
@@ -108,9 +131,7 @@ impl<T: Transport> Receiver<T> {
             let (used, event) = match handled {
                 Ok((used, event)) => (used, event),
                 Err(error) => {
-                    violated(&self.shared, &mut self.error, error);
-                    // What is behind the violation is drained with what follows.
-                    self.give_back();
+                    self.violated(error);
                     return None;
                 }
             };
@@ -124,7 +145,7 @@ impl<T: Transport> Receiver<T> {
                 out.lend_buffer();
                 out.reply(reply);
             }
-            self.run.events += 1;
+            self.run.event();
             self.run.took(used as u64);
             let taken = take(event, start + used);
             if let Some(block) = &mut self.block {
@@ -153,11 +174,11 @@ impl<T: Transport> Receiver<T> {
                     self.read_failed(overclaimed());
                 }
                 Ok(count) => {
-                    self.run.reads += 1;
+                    self.run.read();
                     self.run.took(count as u64);
                     match self.inbound.handle_assembly() {
                         Ok(Some(event)) => {
-                            self.run.events += 1;
+                            self.run.event();
                             return Poll::Ready(take(event, 0));
                         }
                         Ok(None) => {}
@@ -180,7 +201,7 @@ impl<T: Transport> Receiver<T> {
                     self.read_failed(overclaimed());
                     return Poll::Ready(None);
                 }
-                self.run.reads += 1;
+                self.run.read();
                 block.fill(count);
                 self.block = Some(block);
             }
@@ -291,6 +312,13 @@ impl<T: Transport> Receiver<T> {
         }
     }
 
+    #[cold]
+    fn violated(&mut self, error: ProtocolError) {
+        violated(&self.shared, &mut self.error, error);
+        // What is behind the violation is drained with what follows.
+        self.give_back();
+    }
+
     fn read_failed(&mut self, error: std::io::Error) {
         if self.error.is_none() && self.inbound.is_open() {
             self.error = Some(Box::new(error.into()));
@@ -357,13 +385,23 @@ impl Run {
     #[inline]
     fn took(&mut self, bytes: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.0 = self.0.saturating_add(bytes);
+    }
+
+    #[inline]
+    const fn event(&mut self) {
+        self.0 = self.0.saturating_add(1024);
+    }
+
+    #[inline]
+    const fn read(&mut self) {
+        self.0 = self.0.saturating_add(1024);
     }
 
     /// Enough for one turn: others want to run.
     #[inline]
     const fn is_long(&self) -> bool {
-        self.events >= 256 || self.reads >= 256 || self.bytes >= 256 * 1024
+        self.0 >= 256 * 1024
     }
 }
 
