@@ -23,7 +23,7 @@ mod websocket;
 pub use acceptor::{Acceptor, Http, Opening, Upgrading};
 pub use connector::Connector;
 pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
-pub use receiver::{Chunk, Event, Received, Receiver};
+pub use receiver::{Received, Receiver};
 pub use sender::Sender;
 pub use stream::{Stream, StreamReader, StreamWriter};
 pub use transport::{Halves, HalvesReader, HalvesWriter, Transport, TransportRead, TransportWrite};
@@ -49,5 +49,5 @@ pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
     Volume,
 };
-pub use bowline_shell::Error;
+pub use bowline_shell::{Chunk, Error, Event};
 pub use {bytes, http};

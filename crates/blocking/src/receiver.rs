@@ -1,16 +1,16 @@
 mod driver;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowline_frame::{CloseCode, Message, MessageKind, MessageRef};
+use bowline_frame::{CloseCode, Message, MessageRef};
 use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, Volume};
-use bytes::{Bytes, BytesMut};
+use bowline_shell::take;
+use bytes::BytesMut;
 
 use crate::shared::Shared;
-use crate::{Error, Stream, Transport};
+use crate::{Chunk, Error, Event, Stream, Transport};
 use driver::{Block, Next};
 
 /// The receiving half of a connection, and its driver.
@@ -40,32 +40,6 @@ pub struct Receiver<T: Transport = Stream> {
     retry: Duration,
 }
 
-/// Something that arrived; see [`Receiver::recv_event`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A whole message.
-    Message(Message),
-    /// A ping, which is answered before the receiver waits next.
-    Ping(Bytes),
-    /// A pong, asked for or not.
-    Pong(Bytes),
-}
-
-/// A run of a message; see [`Receiver::recv_chunk`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Chunk {
-    /// What the message carries.
-    pub kind: MessageKind,
-    /// The run. Text was checked up to here, but may be cut inside a code point.
-    pub payload: Bytes,
-    /// The message begins with this run.
-    pub first: bool,
-    /// The message ends with this run, which may be empty.
-    pub last: bool,
-}
-
 /// What came of [`Receiver::recv_timeout`]. Complete by definition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Received {
@@ -75,12 +49,6 @@ pub enum Received {
     Nothing,
     /// The end, in order.
     End,
-}
-
-/// Where the message lies that `recv_ref` lends.
-enum Found {
-    InBlock(MessageKind, Range<usize>),
-    Owned,
 }
 
 impl<T: Transport> Receiver<T> {
@@ -119,7 +87,7 @@ impl<T: Transport> Receiver<T> {
     ///
     /// [`Error::Protocol`], [`Error::Timeout`], [`Error::Transport`] or [`Error::Lost`]; once.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.owned(message)
+        self.owned(take::message)
     }
 
     /// As [`recv`](Self::recv), but waits no longer than `timeout` for the message. Nothing is lost when it passes, not
@@ -132,7 +100,7 @@ impl<T: Transport> Receiver<T> {
     /// As [`recv`](Self::recv).
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Received, Error> {
         let until = Instant::now().checked_add(timeout);
-        Ok(match self.next(until, |event, _| message(event))? {
+        Ok(match self.next(until, |event, _| take::message(event))? {
             Next::Taken(message) => Received::Message(message),
             Next::Nothing => Received::Nothing,
             Next::End => Received::End,
@@ -148,25 +116,10 @@ impl<T: Transport> Receiver<T> {
     pub fn recv_ref(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
         self.lent = None;
         let mut lent = None;
-        let found = self.next(None, |event, end| match event {
-            // A message that lies in the block ends where the bytes used so far end.
-            EventRef::Message(message) => {
-                Some(Found::InBlock(message.kind(), end - message.len()..end))
-            }
-            EventRef::Assembled(message) => {
-                lent = Some(message);
-                Some(Found::Owned)
-            }
-            _ => None,
-        });
+        let place = self.next(None, |event, end| take::place(event, end, &mut lent));
         self.lent = lent;
-        Ok(match found? {
-            Next::Taken(Found::InBlock(kind, range)) => {
-                let payload = self.block.bytes(range);
-                // The text was checked a moment ago; the borrow could not outlive that check.
-                Some(MessageRef::new(kind, payload).expect("checked when it arrived"))
-            }
-            Next::Taken(Found::Owned) => self.lent.as_ref().map(Message::as_ref),
+        Ok(match place? {
+            Next::Taken(place) => place.lend(|range| self.block.bytes(range), self.lent.as_ref()),
             Next::Nothing | Next::End => None,
         })
     }
@@ -178,11 +131,7 @@ impl<T: Transport> Receiver<T> {
     ///
     /// As [`recv`](Self::recv).
     pub fn recv_event(&mut self) -> Result<Option<Event>, Error> {
-        self.owned(|event| match event {
-            EventRef::Ping(payload) => Some(Event::Ping(Bytes::copy_from_slice(payload))),
-            EventRef::Pong(payload) => Some(Event::Pong(Bytes::copy_from_slice(payload))),
-            event => message(event).map(Event::Message),
-        })
+        self.owned(take::event)
     }
 
     /// Receives the next run of a message as it arrives; `None` after an orderly end.
@@ -195,21 +144,7 @@ impl<T: Transport> Receiver<T> {
     /// As [`recv`](Self::recv).
     pub fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         self.chunked = true;
-        let chunk = self.owned(|event| match event {
-            EventRef::Chunk(chunk) => Some(Chunk {
-                kind: chunk.kind,
-                payload: Bytes::copy_from_slice(chunk.payload),
-                first: chunk.first,
-                last: chunk.last,
-            }),
-            EventRef::Assembled(message) => Some(Chunk {
-                kind: message.kind(),
-                payload: message.into_bytes(),
-                first: true,
-                last: true,
-            }),
-            _ => None,
-        });
+        let chunk = self.owned(take::chunk);
         self.chunked = false;
         chunk
     }
@@ -238,16 +173,6 @@ impl<T: Transport> Receiver<T> {
             Next::Taken(taken) => Some(taken),
             Next::Nothing | Next::End => None,
         })
-    }
-}
-
-/// The event's message, if it is one.
-fn message(event: EventRef<'_>) -> Option<Message> {
-    match event {
-        EventRef::Message(message) => Some(message.to_owned()),
-        EventRef::Assembled(message) => Some(message),
-        // A message that was begun in chunks and is not finished in chunks is passed over.
-        _ => None,
     }
 }
 

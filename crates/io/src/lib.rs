@@ -23,7 +23,7 @@ pub use acceptor::{Acceptor, Http, Opening, Upgrading};
 pub use connector::Connector;
 pub use cork::corked;
 pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
-pub use receiver::{Chunk, Event, Receiver};
+pub use receiver::Receiver;
 pub use runtime::{Carrier, NoTls, Runtime};
 pub use sender::Sender;
 pub use transport::{PollRead, PollWrite, Timer, Transport};
@@ -43,5 +43,5 @@ pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
     Volume,
 };
-pub use bowline_shell::Error;
+pub use bowline_shell::{Chunk, Error, Event};
 pub use {bytes, http};

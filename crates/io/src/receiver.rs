@@ -2,18 +2,18 @@ mod driver;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bowline_extension::Token;
-use bowline_frame::{CloseCode, Message, MessageKind, MessageRef, Role};
+use bowline_frame::{CloseCode, Message, MessageRef, Role};
 use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, OutboundStatus, Volume};
-use bytes::{Bytes, BytesMut};
+use bowline_shell::take::{self, Place};
+use bytes::BytesMut;
 
 use crate::buffers::Block;
 use crate::shared::Shared;
-use crate::{Error, Parts, Transport};
+use crate::{Chunk, Error, Event, Parts, Transport};
 use driver::{Armed, Run};
 
 /// The receiving half of a connection, and its driver.
@@ -41,38 +41,6 @@ pub struct Receiver<T: Transport> {
     /// Payload that the extension had made when that was last charged to the run, in bytes.
     decoded: u64,
     chunked: bool,
-}
-
-/// Something that arrived; see [`Receiver::recv_event`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Event {
-    /// A whole message.
-    Message(Message),
-    /// A ping, which is answered already.
-    Ping(Bytes),
-    /// A pong, asked for or not.
-    Pong(Bytes),
-}
-
-/// A run of a message; see [`Receiver::recv_chunk`].
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Chunk {
-    /// What the message carries.
-    pub kind: MessageKind,
-    /// The run. Text was checked up to here, but may be cut inside a code point.
-    pub payload: Bytes,
-    /// The message begins with this run.
-    pub first: bool,
-    /// The message ends with this run, which may be empty.
-    pub last: bool,
-}
-
-/// Where the message lies that `recv_ref` lends.
-pub(crate) enum Found {
-    InBlock(MessageKind, Range<usize>),
-    Owned,
 }
 
 impl<T: Transport> Receiver<T> {
@@ -130,25 +98,22 @@ impl<T: Transport> Receiver<T> {
     ///
     /// Cancel safe: if another branch wins, no message was taken.
     pub async fn recv_ref(&mut self) -> Result<Option<MessageRef<'_>>, Error> {
-        let found = self.find().await?;
-        Ok(found.and_then(|found| self.lend(found)))
+        let place = self.find().await?;
+        Ok(place.and_then(|place| self.lend(place)))
     }
 
     /// Finds the message that [`lend`](Self::lend) lends.
-    pub(crate) fn find(&mut self) -> impl Future<Output = Result<Option<Found>, Error>> {
+    pub(crate) fn find(&mut self) -> impl Future<Output = Result<Option<Place>, Error>> {
         poll_fn(|cx| self.poll_ref(cx))
     }
 
     #[inline]
-    pub(crate) fn lend(&self, found: Found) -> Option<MessageRef<'_>> {
-        let block = self.block.as_ref()?;
-        match found {
-            // The text was checked a moment ago; the borrow could not outlive that check.
-            Found::InBlock(kind, range) => {
-                Some(MessageRef::new(kind, block.used(range)).expect("checked when it arrived"))
-            }
-            Found::Owned => block.lent().map(Message::as_ref),
-        }
+    pub(crate) fn lend(&self, place: Place) -> Option<MessageRef<'_>> {
+        let block = self.block.as_ref();
+        place.lend(
+            |range| block.map_or(&[], |block| block.used(range)),
+            block.and_then(Block::lent),
+        )
     }
 
     /// Receives the next message, ping or pong; `None` after an orderly end. Pings have been answered.
@@ -161,16 +126,7 @@ impl<T: Transport> Receiver<T> {
     ///
     /// Cancel safe: if another branch wins, no event was taken.
     pub async fn recv_event(&mut self) -> Result<Option<Event>, Error> {
-        poll_fn(|cx| {
-            self.poll_owned(cx, |event| match event {
-                EventRef::Message(message) => Some(Event::Message(message.to_owned())),
-                EventRef::Assembled(message) => Some(Event::Message(message)),
-                EventRef::Ping(payload) => Some(Event::Ping(Bytes::copy_from_slice(payload))),
-                EventRef::Pong(payload) => Some(Event::Pong(Bytes::copy_from_slice(payload))),
-                _ => None,
-            })
-        })
-        .await
+        poll_fn(|cx| self.poll_owned(cx, take::event)).await
     }
 
     /// Receives the next run of a message as it arrives; `None` after an orderly end.
@@ -188,21 +144,7 @@ impl<T: Transport> Receiver<T> {
     pub async fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         poll_fn(|cx| {
             self.chunked = true;
-            let chunk = self.poll_owned(cx, |event| match event {
-                EventRef::Chunk(chunk) => Some(Chunk {
-                    kind: chunk.kind,
-                    payload: Bytes::copy_from_slice(chunk.payload),
-                    first: chunk.first,
-                    last: chunk.last,
-                }),
-                EventRef::Assembled(message) => Some(Chunk {
-                    kind: message.kind(),
-                    payload: message.into_bytes(),
-                    first: true,
-                    last: true,
-                }),
-                _ => None,
-            });
+            let chunk = self.poll_owned(cx, take::chunk);
             self.chunked = false;
             chunk
         })
@@ -257,16 +199,11 @@ impl<T: Transport> Receiver<T> {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
-        if let Some((message, _)) = self.take_message(|message| message.to_owned()) {
+        if let Some(message) = self.take_message(|message, _| message.to_owned()) {
             self.give_back_block();
             return Poll::Ready(Ok(Some(message)));
         }
-        self.poll_owned(cx, |event| match event {
-            EventRef::Message(message) => Some(message.to_owned()),
-            EventRef::Assembled(message) => Some(message),
-            // A message that was begun in chunks and is not finished in chunks is passed over.
-            _ => None,
-        })
+        self.poll_owned(cx, take::message)
     }
 
     /// Receives until `take` takes an event, of which it keeps nothing borrowed.
@@ -282,29 +219,21 @@ impl<T: Transport> Receiver<T> {
         received
     }
 
-    fn poll_ref(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Found>, Error>> {
+    fn poll_ref(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Place>, Error>> {
         if let Some(block) = &mut self.block {
             block.lend(None);
         }
-        if let Some((kind, range)) = self.take_message(|message| message.kind()) {
-            return Poll::Ready(Ok(Some(Found::InBlock(kind, range))));
-        }
         let mut lent = None;
-        let found = self.poll_next(cx, |event, end| match event {
-            // A message that lies in the block ends where the bytes used so far end.
-            EventRef::Message(message) => {
-                Some(Found::InBlock(message.kind(), end - message.len()..end))
-            }
-            EventRef::Assembled(message) => {
-                lent = Some(message);
-                Some(Found::Owned)
-            }
-            _ => None,
-        });
+        let found = self
+            .take_message(|message, end| take::place(EventRef::Message(message), end, &mut lent));
+        if let Some(place) = found {
+            return Poll::Ready(Ok(place));
+        }
+        let place = self.poll_next(cx, |event, end| take::place(event, end, &mut lent));
         if lent.is_some() {
             self.block.get_or_insert_with(Block::take).lend(lent);
         }
-        found
+        place
     }
 }
 

@@ -6,12 +6,14 @@ mod connection;
 mod error;
 mod random;
 mod server;
+pub mod take;
 
 pub use client::ClientSettings;
 pub use connection::connection;
 pub use error::Error;
 pub use random::{fill, nonce};
 pub use server::ServerSettings;
+pub use take::{Chunk, Event};
 
 #[doc(hidden)]
 pub mod macros {

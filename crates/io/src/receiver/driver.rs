@@ -1,7 +1,6 @@
 //! How a receiver moves: what it reads, writes and waits for in one poll.
 
 use std::future::Future as _;
-use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -75,15 +74,16 @@ impl<T: Transport> Receiver<T> {
     }
 
     /// Takes the next message if that is all there is to do, which it is for most: what
-    /// [`poll_next`](Self::poll_next) would find, for less. With it comes where its payload lies in the block.
+    /// [`poll_next`](Self::poll_next) would find, for less. With it comes the position in the block behind it.
     #[inline(always)]
     pub(super) fn take_message<R>(
         &mut self,
-        take: impl FnOnce(MessageRef<'_>) -> R,
-    ) -> Option<(R, Range<usize>)> {
+        take: impl FnOnce(MessageRef<'_>, usize) -> R,
+    ) -> Option<R> {
         let block = self.block.as_mut().filter(|_| !self.run.is_long())?;
-        let (used, len, taken) = match self.inbound.handle_message(block.unused()) {
-            Ok(Some((used, message))) => (used, message.len(), take(message)),
+        let start = block.position();
+        let (used, taken) = match self.inbound.handle_message(block.unused()) {
+            Ok(Some((used, message))) => (used, take(message, start + used)),
             Ok(None) => return None,
             Err(error) => {
                 self.violated(error);
@@ -93,8 +93,7 @@ impl<T: Transport> Receiver<T> {
         block.advance(used);
         self.run.event();
         self.run.took(used as u64);
-        let end = block.position();
-        Some((taken, end - len..end))
+        Some(taken)
     }
 
     /// Handles bytes that were read, up to the first event that is taken or to their end.
