@@ -2,9 +2,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bowline_frame::{CloseCode, Role};
+use bowline_frame::Role;
 use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
-use bowline_shell::{ServerSettings, server_setters};
+use bowline_shell::{ServerSettings, end, server_setters};
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
@@ -320,11 +320,7 @@ where
     E: From<Error>,
 {
     let outcome = handler(&mut websocket);
-    let code = match &outcome {
-        Ok(_) => CloseCode::NORMAL,
-        Err(_) => CloseCode::INTERNAL_ERROR,
-    };
-    let closed = websocket.close(code);
+    let closed = websocket.close(end::served(&outcome));
     let output = outcome?;
     closed?;
     Ok(output)

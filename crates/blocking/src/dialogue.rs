@@ -2,7 +2,7 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::time::Instant;
 
 use bowline_proto::Config;
-use bowline_shell::FAR;
+use bowline_shell::{FAR, claim};
 
 use crate::{Transport, TransportRead, TransportWrite};
 
@@ -28,10 +28,7 @@ impl<T: Transport> Dialogue<T> {
     ) -> io::Result<Option<R>> {
         let mut buffer = [0; 2048];
         while let Some(count) = step(deadline, || self.reader.read(&mut buffer, Some(deadline)))? {
-            let read = buffer
-                .get(..count)
-                .ok_or_else(|| io::Error::other("transport read more than there was room"))?;
-            if let Some(taken) = take(read) {
+            if let Some(taken) = take(claim::read(&buffer, count)?) {
                 return Ok(Some(taken));
             }
         }
@@ -86,12 +83,7 @@ impl<T: Transport> Dialogue<T> {
     ) -> io::Result<Option<&'a [u8]>> {
         let run = [IoSlice::new(bytes)];
         let count = step(deadline, || self.writer.write(&run, Some(deadline)))?;
-        match count.map(|count| bytes.get(count..)) {
-            Some(Some(rest)) if rest.len() < bytes.len() => Ok(Some(rest)),
-            Some(Some(_)) => Err(ErrorKind::WriteZero.into()),
-            Some(None) => Err(io::Error::other("transport took more than it was given")),
-            None => Ok(None),
-        }
+        count.map(|count| claim::rest(bytes, count)).transpose()
     }
 }
 

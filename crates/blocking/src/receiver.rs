@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowline_frame::{CloseCode, Message, MessageRef};
+use bowline_frame::{Message, MessageRef};
 use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, Volume};
-use bowline_shell::take;
+use bowline_shell::{end, take};
 use bytes::BytesMut;
 
 use crate::shared::Shared;
@@ -183,14 +183,9 @@ impl<T: Transport> Drop for Receiver<T> {
             return;
         }
         let mut out = self.shared.lock();
-        let code = if std::thread::panicking() {
-            CloseCode::INTERNAL_ERROR
-        } else {
-            CloseCode::GOING_AWAY
-        };
-        out.close(&code.into());
+        out.close(&end::dropped().into());
         let mut out = self.shared.drive(out, Some(Instant::now()), |_| false);
-        driver::end(&mut self.reader, &mut out);
+        driver::let_go(&mut self.reader, &mut out);
     }
 }
 

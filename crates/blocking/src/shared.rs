@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use bowline_frame::{CloseFrame, Transmit};
 use bowline_proto::{Config, Outbound, SendError, Timeout};
+use bowline_shell::claim;
+use bowline_shell::end::Failure;
 use bytes::Buf;
 
 use crate::sync::{self, AtomicBool, Condvar, Mutex, MutexGuard, Ordering};
@@ -42,10 +44,8 @@ pub(crate) struct Out<W> {
     shut_down: bool,
     /// When the end of the connection moved, which the receiver was not told yet.
     ending: Option<Instant>,
-    /// Why writing failed, until somebody is told.
-    error: Option<Error>,
-    /// The same for the receiver, whoever was told.
-    cause: Option<Error>,
+    /// Why writing failed, once it did.
+    failure: Option<Failure>,
 }
 
 /// Who writes.
@@ -92,8 +92,7 @@ impl<W: TransportWrite> Shared<W> {
                 unflushed: false,
                 shut_down: false,
                 ending: None,
-                error: None,
-                cause: None,
+                failure: None,
             }),
             moved: Condvar::new(),
             busy: AtomicBool::new(false),
@@ -265,7 +264,7 @@ impl<W: TransportWrite> Out<W> {
 
     /// Checks that sending is possible; a failure found earlier is given here, once.
     pub(crate) fn check(&mut self) -> Result<(), Error> {
-        match self.error.take() {
+        match self.failure.as_mut().and_then(Failure::take_error) {
             Some(error) => Err(error),
             None if self.is_over() => Err(Error::Closed),
             None => Ok(()),
@@ -273,8 +272,8 @@ impl<W: TransportWrite> Out<W> {
     }
 
     /// Why writing failed, for the receiver, once. A sender who asks is told too, until the [end](Locked::end).
-    pub(crate) const fn take_cause(&mut self) -> Option<Error> {
-        self.cause.take()
+    pub(crate) fn take_cause(&mut self) -> Option<Error> {
+        self.failure.as_mut()?.take_cause()
     }
 
     /// When the end of the connection moved last, for the receiver, once.
@@ -324,12 +323,7 @@ impl<W: TransportWrite> Out<W> {
         self.turn = Turn::Over;
         self.unflushed = false;
         self.outbound.abandon();
-        self.cause = match &error {
-            Error::Transport(error) => Some(Error::Transport(copy(error))),
-            Error::Timeout(timeout) => Some(Error::Timeout(*timeout)),
-            _ => None,
-        };
-        self.error = Some(error);
+        self.failure = Some(Failure::new(error));
     }
 }
 
@@ -349,13 +343,7 @@ impl<W: TransportWrite> Writing<W> {
         let count = self
             .writer
             .write(&runs.map(IoSlice::new)[..filled], until)?;
-        if count == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        if count > self.batch.len() {
-            // A count that can't be true would make us skip bytes that were never sent.
-            return Err(io::Error::other("transport took more than it was given"));
-        }
+        claim::taken(count, self.batch.len())?;
         self.batch.advance(count);
         Ok(Wrote::Bytes(count))
     }
@@ -383,7 +371,9 @@ impl<W: TransportWrite> Locked<'_, W> {
     ///
     /// The end is offered to the transport once, since that of TLS is more than to be dropped.
     pub(crate) fn end(&mut self) -> bool {
-        self.error = None;
+        if let Some(failure) = &mut self.failure {
+            failure.settle();
+        }
         self.outbound.abandon();
         let turn = mem::replace(&mut self.turn, Turn::Over);
         self.shared.moved.notify_all();
@@ -415,7 +405,7 @@ impl<W> Locked<'_, W> {
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
             || out.unflushed
-            || out.cause.is_some();
+            || out.failure.as_ref().is_some_and(Failure::has_cause);
         self.shared.busy.store(busy, Ordering::SeqCst);
         let holding = out.outbound.is_holding();
         self.shared.holding.store(holding, Ordering::SeqCst);
@@ -450,14 +440,6 @@ impl<W: TransportWrite> Drop for OnPanic<'_, W> {
         let panicked = io::Error::other("the transport panicked");
         self.0.lock().fail(panicked.into());
         self.0.moved.notify_all();
-    }
-}
-
-/// What can be told of a failure a second time.
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

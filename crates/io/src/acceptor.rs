@@ -3,10 +3,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bowline_frame::{CloseCode, Role};
+use bowline_frame::Role;
 use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
 use bowline_proto::Config;
-use bowline_shell::{ServerSettings, server_setters};
+use bowline_shell::{ServerSettings, end, server_setters};
 use bytes::{Bytes, BytesMut};
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
@@ -399,11 +399,7 @@ where
         let handler = pin!(handler(websocket));
         corked_pinned(handler).await
     };
-    let code = match &outcome {
-        Ok(_) => CloseCode::NORMAL,
-        Err(_) => CloseCode::INTERNAL_ERROR,
-    };
-    let closed = websocket.close(code).await;
+    let closed = websocket.close(end::served(&outcome)).await;
     let output = outcome?;
     closed?;
     Ok(output)

@@ -3,7 +3,7 @@ use std::io;
 use std::task::{Context, Poll, Waker, ready};
 
 use bowline_proto::Config;
-use bowline_shell::FAR;
+use bowline_shell::{FAR, claim};
 
 use crate::transport::until;
 use crate::{PollRead, PollWrite, Timer, Transport};
@@ -31,10 +31,7 @@ impl<T: Transport> Dialogue<T> {
             let mut buffer = [0; 2048];
             for _ in 0..READS {
                 let count = ready!(self.reader.poll_read(cx, &mut buffer))?;
-                let read = buffer
-                    .get(..count)
-                    .ok_or_else(|| io::Error::other("transport read more than there was room"))?;
-                if let Some(taken) = take(read) {
+                if let Some(taken) = take(claim::read(&buffer, count)?) {
                     return Poll::Ready(Ok(taken));
                 }
             }
@@ -85,12 +82,7 @@ impl<T: Transport> Dialogue<T> {
     /// Writes a part of `bytes` and gives the rest.
     async fn write_some<'a>(&mut self, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
         let count = poll_fn(|cx| self.writer.poll_write(cx, bytes)).await?;
-        if count == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes
-            .get(count..)
-            .ok_or_else(|| io::Error::other("transport took more than it was given"))
+        claim::rest(bytes, count)
     }
 
     /// Ends the writing direction and throws away what comes, up to the end or to more than `limit` bytes.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bowline_extension::Token;
-use bowline_frame::{CloseCode, Message, MessageRef, Role};
+use bowline_frame::{Message, MessageRef, Role};
 use bowline_proto::{Arrival, Config, Deadlines, Ended, EventRef, Inbound, OutboundStatus, Volume};
+use bowline_shell::end;
 use bowline_shell::take::{self, Place};
 use bytes::BytesMut;
 
@@ -242,13 +243,8 @@ impl<T: Transport> Drop for Receiver<T> {
     fn drop(&mut self) {
         if self.over.is_none() {
             let mut out = self.shared.lock();
-            let code = if std::thread::panicking() {
-                CloseCode::INTERNAL_ERROR
-            } else {
-                CloseCode::GOING_AWAY
-            };
             out.lend_buffer();
-            out.close(Some(&code.into()));
+            out.close(Some(&end::dropped().into()));
             let _ = out.poll_drive(&mut Context::from_waker(std::task::Waker::noop()));
             out.end();
         }

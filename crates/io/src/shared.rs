@@ -6,6 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bowline_proto::{Config, Outbound, OutboundStatus};
+use bowline_shell::claim;
+use bowline_shell::end::Failure;
 use bytes::Buf;
 
 use crate::cork::{self, Flush, ScopeId};
@@ -42,13 +44,6 @@ pub(crate) struct Out<W> {
     /// Why writing failed, once it did.
     failure: Option<Box<Failure>>,
     vectored: bool,
-}
-
-struct Failure {
-    /// Until somebody is told.
-    error: Option<Error>,
-    /// The same for the receiver, whoever was told.
-    cause: Option<Error>,
 }
 
 /// The lock, held for one poll.
@@ -227,7 +222,7 @@ impl<W: PollWrite> Locked<'_, W> {
     #[inline]
     pub(crate) fn check(&mut self) -> Result<(), Error> {
         if let Some(failure) = &mut self.out.failure
-            && let Some(error) = failure.error.take()
+            && let Some(error) = failure.take_error()
         {
             return Err(error);
         }
@@ -245,13 +240,13 @@ impl<W: PollWrite> Locked<'_, W> {
     /// Why writing failed, for the receiver, once. A sender who asks is told too, until the
     /// [end](Self::finish).
     pub(crate) fn take_cause(&mut self) -> Option<Error> {
-        self.out.failure.as_mut()?.cause.take()
+        self.out.failure.as_mut()?.take_cause()
     }
 
     /// Ends the writing side after the receiver has said how: senders find the connection closed.
     pub(crate) fn finish(&mut self) {
         if let Some(failure) = &mut self.out.failure {
-            failure.error = None;
+            failure.settle();
         }
         self.end();
     }
@@ -326,14 +321,8 @@ impl<W: PollWrite> Out<W> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => return Poll::Pending,
             };
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            if count > transmit.len() {
-                // A count that can't be true would make us skip bytes that were never sent.
-                return Poll::Ready(Err(io::Error::other(
-                    "transport took more than it was given",
-                )));
+            if let Err(error) = claim::taken(count, transmit.len()) {
+                return Poll::Ready(Err(error));
             }
             transmit.advance(count);
             self.unflushed = true;
@@ -354,21 +343,7 @@ impl<W: PollWrite> Out<W> {
         self.writer = None;
         self.unflushed = false;
         self.outbound.abandon();
-        let cause = match &error {
-            Error::Transport(error) => Some(Error::Transport(copy(error))),
-            Error::Timeout(timeout) => Some(Error::Timeout(*timeout)),
-            _ => None,
-        };
-        let error = Some(error);
-        self.failure = Some(Box::new(Failure { error, cause }));
-    }
-}
-
-/// What can be told of a failure a second time.
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
+        self.failure = Some(Box::new(Failure::new(error)));
     }
 }
 
@@ -386,7 +361,7 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
             || out.unflushed
-            || (out.failure.as_ref()).is_some_and(|failure| failure.cause.is_some());
+            || (out.failure.as_ref()).is_some_and(|failure| failure.has_cause());
         self.shared.busy.store(busy, Ordering::Release);
         let holding = out.outbound.is_holding();
         if holding != self.shared.holding.load(Ordering::Relaxed) {

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+pub mod claim;
 mod client;
 mod connection;
+pub mod end;
 mod error;
 mod random;
 mod server;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bowline_proto::{
     Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout, Wants,
 };
+use bowline_shell::{claim, end};
 use bytes::BytesMut;
 
 use super::Receiver;
@@ -135,7 +136,7 @@ impl<T: Transport> Receiver<T> {
                 Err(error) => violated(&self.shared, &mut self.error, error),
             },
             Ok(Filled::Overclaimed) => {
-                self.read_failed(io::Error::other("transport read more than there was room"));
+                self.read_failed(claim::overread());
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -238,28 +239,18 @@ impl<T: Transport> Receiver<T> {
     fn finish<R>(&mut self) -> Result<Next<R>, Error> {
         let mut out = self.shared.lock();
         let ended = self.deadlines.ended(&self.inbound, out.outbound.status());
-        end(&mut self.reader, &mut out);
+        let_go(&mut self.reader, &mut out);
         drop(out);
-        let lost = Error::Lost {
-            pinged: self.deadlines.unanswered(Instant::now()),
-        };
+        let pinged = self.deadlines.unanswered(Instant::now());
         self.block = Block::default();
-        // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
-        let orderly = self.inbound.is_peer_closed();
         self.over = Some(Box::new(ended));
-        match self.error.take() {
-            Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
-                Ok(Next::End)
-            }
-            Some(error) => Err(error),
-            None if orderly => Ok(Next::End),
-            None => Err(lost),
-        }
+        let outcome = end::outcome(self.error.take(), self.inbound.is_peer_closed(), pinged);
+        outcome.map(|()| Next::End)
     }
 }
 
 /// Lets go of the transport, even if a thread is writing.
-pub(super) fn end<R: TransportRead, W: TransportWrite>(
+pub(super) fn let_go<R: TransportRead, W: TransportWrite>(
     reader: &mut Option<R>,
     out: &mut Locked<'_, W>,
 ) {

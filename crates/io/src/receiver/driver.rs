@@ -9,6 +9,7 @@ use bowline_frame::MessageRef;
 use bowline_proto::{
     Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout,
 };
+use bowline_shell::{claim, end};
 
 use super::Receiver;
 use crate::buffers::Block;
@@ -170,7 +171,7 @@ impl<T: Transport> Receiver<T> {
             match ready!(reader.poll_read_buf(cx, buffer)) {
                 Ok(0) => self.inbound.handle_eof(),
                 Ok(count) if count > room - filled || buffer.len() != filled + count => {
-                    self.read_failed(overclaimed());
+                    self.read_failed(claim::overread());
                 }
                 Ok(count) => {
                     self.run.read();
@@ -197,7 +198,7 @@ impl<T: Transport> Receiver<T> {
             Poll::Ready(Ok(count)) => {
                 if count > block.space().len() {
                     block.give_back();
-                    self.read_failed(overclaimed());
+                    self.read_failed(claim::overread());
                     return Poll::Ready(None);
                 }
                 self.run.read();
@@ -333,23 +334,13 @@ impl<T: Transport> Receiver<T> {
         let ended = self.deadlines.ended(&self.inbound, out.status());
         out.finish();
         drop(out);
-        let lost = Error::Lost {
-            pinged: self.deadlines.unanswered(T::Timer::now()),
-        };
+        let pinged = self.deadlines.unanswered(T::Timer::now());
         self.reader = None;
         self.timer = None;
         self.give_back();
-        // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
-        let orderly = self.inbound.is_peer_closed();
         self.over = Some(Box::new(ended));
-        match self.error.take().map(|error| *error) {
-            Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if orderly => {
-                Ok(None)
-            }
-            Some(error) => Err(error),
-            None if orderly => Ok(None),
-            None => Err(lost),
-        }
+        let error = self.error.take().map(|error| *error);
+        end::outcome(error, self.inbound.is_peer_closed(), pinged).map(|()| None)
     }
 
     fn has_unused(&self) -> bool {
@@ -402,11 +393,6 @@ impl Run {
     const fn is_long(&self) -> bool {
         self.0 >= 256 * 1024
     }
-}
-
-#[cold]
-fn overclaimed() -> std::io::Error {
-    std::io::Error::other("transport read more than there was room")
 }
 
 /// Queues the Close that names the violation, and keeps the error until that is out.
