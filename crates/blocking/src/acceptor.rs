@@ -1,12 +1,12 @@
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bowline_frame::Role;
-use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
-use bowline_shell::{ServerSettings, end, server_setters};
+use bowline_handshake::{HttpRequest, Upgrade};
+use bowline_shell::{Opened, Refused, ServerSettings, Terms, end, server_setters, upgrade_methods};
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 
 use crate::dialogue::Dialogue;
@@ -112,40 +112,17 @@ impl Acceptor {
 
     fn open_by<T: Transport>(&self, deadline: Instant, transport: T) -> Result<Opening<T>, Error> {
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
-        let head = dialogue.read(deadline, |read| match read {
-            [] => Some(None),
-            read => handshake.handle(read).map(Some),
-        });
-        let settings = Arc::clone(&self.settings);
-        let stage = Stage {
-            dialogue,
-            settings,
-            deadline,
+        let mut opening = self.settings.open();
+        let opened = match dialogue.read(deadline, |read| opening.handle(read))? {
+            Some(opened) => opened,
+            None => opening.handle_timeout(),
         };
-        match head? {
-            Some(Some(ServerHead::Upgrade(upgrade))) => {
-                Ok(Opening::Upgrade(Upgrading { upgrade, stage }))
-            }
-            Some(Some(ServerHead::Http(request))) => Ok(Opening::Http(Http {
-                request: Box::new(request),
-                stage,
-            })),
-            Some(Some(ServerHead::Refused(refusal))) => Err(stage.refuse(&refusal)),
-            Some(None) => {
-                stage.dialogue.abandon();
-                Err(Error::Incomplete)
-            }
-            None => {
-                let error = self.settings.timed_out();
-                if handshake.received() > 0 {
-                    stage.refuse(&handshake.handle_timeout());
-                } else {
-                    // A client that has said nothing asked for no answer.
-                    stage.dialogue.abandon();
-                }
-                Err(error)
-            }
+        let terms = self.settings.terms(deadline);
+        let stage = Stage { dialogue, terms };
+        match opened {
+            Opened::Upgrade(upgrade) => Ok(Opening::Upgrade(Upgrading { upgrade, stage })),
+            Opened::Http(request) => Ok(Opening::Http(Http { request, stage })),
+            Opened::Refused(refused) => Err(stage.refuse(refused)),
         }
     }
 
@@ -182,7 +159,7 @@ impl<T: Transport> Opening<T> {
     fn accept(self) -> Result<WebSocket<T>, Error> {
         match self {
             Self::Upgrade(upgrade) => upgrade.accept(),
-            Self::Http(http) => Err(http.stage.refuse(&http.request.upgrade_required())),
+            Self::Http(http) => Err(http.stage.refuse(http.request.upgrade_required().into())),
         }
     }
 }
@@ -195,42 +172,7 @@ pub struct Upgrading<T: Transport = Stream> {
 }
 
 impl<T: Transport> Upgrading<T> {
-    /// The request. Its URI is path and query.
-    pub fn request(&self) -> &Request<()> {
-        self.upgrade.request()
-    }
-
-    /// The subprotocols that the client offers, the one it prefers first.
-    pub fn offered_subprotocols(&self) -> impl Iterator<Item = &str> {
-        self.upgrade.offered_subprotocols()
-    }
-
-    /// The subprotocol that will be answered.
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.upgrade.subprotocol()
-    }
-
-    /// Chooses another of the subprotocols that the client offers, or none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if the client doesn't offer it.
-    pub fn set_subprotocol(&mut self, name: Option<&str>) -> Result<(), Error> {
-        self.upgrade.set_subprotocol(name).map_err(Error::invalid)
-    }
-
-    /// Adds a header to the 101.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
-    pub fn header<N, V>(&mut self, name: N, value: V) -> Result<(), Error>
-    where
-        N: TryInto<HeaderName>,
-        V: TryInto<HeaderValue>,
-    {
-        self.upgrade.header(name, value).map_err(Error::invalid)
-    }
+    upgrade_methods!();
 
     /// Accepts: writes the 101 and opens the connection.
     ///
@@ -240,16 +182,15 @@ impl<T: Transport> Upgrading<T> {
     pub fn accept(self) -> Result<WebSocket<T>, Error> {
         let Stage {
             mut dialogue,
-            settings,
-            deadline,
+            terms,
         } = self.stage;
         let accepted = self.upgrade.accept();
-        let written = dialogue.write(&accepted.response, deadline)?;
-        written.ok_or_else(|| settings.timed_out())?;
+        let written = dialogue.write(&accepted.response, terms.deadline)?;
+        written.ok_or_else(|| terms.timed_out())?;
         Ok(WebSocket::open(
             Role::Server,
             dialogue,
-            &settings.config,
+            &terms.config,
             accepted.extension,
             accepted.leftover,
             accepted.subprotocol,
@@ -308,7 +249,7 @@ impl<T: Transport> Upgrading<T> {
     /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     pub fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
         let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
-        self.stage.finish(refusal.response())
+        Ok(self.stage.finish(refusal.response())?)
     }
 }
 
@@ -350,7 +291,7 @@ impl<T: Transport> Http<T> {
     /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     pub fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
         let bytes = self.request.respond(&response).map_err(Error::invalid)?;
-        self.stage.finish(&bytes)
+        Ok(self.stage.finish(&bytes)?)
     }
 
     /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.
@@ -366,28 +307,31 @@ impl<T: Transport> Http<T> {
 /// The stream of a request, and how to go on with it.
 struct Stage<T: Transport> {
     dialogue: Dialogue<T>,
-    settings: Arc<ServerSettings<ServerTls>>,
-    deadline: Instant,
+    terms: Terms,
 }
 
 impl<T: Transport> Stage<T> {
     /// Refuses; gives the reason when the answer is out.
-    fn refuse(self, refusal: &Refusal) -> Error {
-        match self.finish(refusal.response()) {
-            Ok(()) => Error::Request(Box::new(*refusal.reason())),
-            Err(error) => error,
-        }
+    fn refuse(self, refused: Refused) -> Error {
+        let written = match refused.answer() {
+            Some(answer) => self.finish(answer),
+            None => {
+                self.dialogue.abandon();
+                Ok(())
+            }
+        };
+        refused.into_error(written)
     }
 
-    fn finish(self, response: &[u8]) -> Result<(), Error> {
-        Ok(self.dialogue.finish(response, &self.settings.config)?)
+    fn finish(self, response: &[u8]) -> io::Result<()> {
+        self.dialogue.finish(response, &self.terms.config)
     }
 }
 
 impl<T: Transport> fmt::Debug for Stage<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stage")
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.terms.deadline)
             .finish_non_exhaustive()
     }
 }

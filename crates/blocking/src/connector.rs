@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use bowline_frame::Role;
-use bowline_handshake::{ClientHandshake, ClientHandshakeError, ClientRequest, Established, Race};
-use bowline_shell::{ClientSettings, client_setters};
+use bowline_handshake::{ClientRequest, Established, Race};
+use bowline_shell::{Attempts, ClientSettings, client_setters};
 use http::Response;
 
 use crate::dialogue::Dialogue;
@@ -78,18 +78,7 @@ impl Connector {
         let settings = &*self.settings;
         let request = settings.request(target)?;
         let (host, port) = (request.uri().host(), request.uri().port());
-        let tls = match request.uri().is_secure() {
-            false => None,
-            true => Some(
-                settings
-                    .tls
-                    .clone()
-                    .or_else(tls::by_default)
-                    .ok_or_else(|| {
-                        Error::invalid("wss needs TLS, which is not built in or was not set")
-                    })?,
-            ),
-        };
+        let tls = settings.encryption(&request, tls::by_default)?;
         let deadline = settings.deadline(Instant::now());
         let connected = race(host.to_owned(), port, deadline).map_err(Error::Connect)?;
         let mut stream: Stream = connected.ok_or_else(|| settings.timed_out())?.into();
@@ -127,26 +116,16 @@ impl Connector {
         deadline: Instant,
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ClientHandshake::new(request, bowline_shell::nonce());
-        self.settings.show(handshake.request());
-        let answered = match dialogue.write(handshake.request(), deadline) {
-            Ok(Some(())) => dialogue.read(deadline, |read| match read {
-                [] => Some(Err(handshake.handle_eof())),
-                read => handshake.handle(read).transpose(),
-            }),
+        let mut opening = self.settings.open(request);
+        let answered = match dialogue.write(opening.request(), deadline) {
+            Ok(Some(())) => dialogue.read(deadline, |read| opening.handle(read)),
             Ok(None) => Ok(None),
-            Err(error) => Err(error),
+            Err(failed) => Err(failed),
         };
         let outcome = match answered {
-            Ok(Some(outcome)) => outcome.map_err(|error| self.settings.ended(error)),
-            // What has come of a refusal says more than how the transport ended, or that time is up.
-            Ok(None) => Err(self.settings.ended(handshake.handle_timeout())),
-            Err(failed) => {
-                return Err(match handshake.handle_eof() {
-                    refused @ ClientHandshakeError::Refused(_) => refused.into(),
-                    _ => failed.into(),
-                });
-            }
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(opening.handle_timeout()),
+            Err(failed) => return Err(opening.handle_failure(failed)),
         };
         let Established {
             response,
@@ -176,33 +155,32 @@ fn race(host: String, port: u16, deadline: Instant) -> io::Result<Option<TcpStre
     let (sender, resolved) = mpsc::channel();
     let resolve = move || (&*host, port).to_socket_addrs().map(Vec::from_iter);
     in_thread(sender, resolve)?;
-    let mut race = match resolved.recv_timeout(left()) {
-        Ok(addresses) => Race::new(addresses?),
+    let mut attempts = match resolved.recv_timeout(left()) {
+        Ok(addresses) => Attempts::new(addresses?),
         Err(_) => return Ok(None),
     };
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let (sender, connected) = mpsc::channel();
-    while !race.is_lost() {
-        while let Some(address) = race.next(Instant::now()) {
+    loop {
+        if let Some(failure) = attempts.lost() {
+            return Err(failure);
+        }
+        while let Some(address) = attempts.next(Instant::now()) {
             // When our time is up we say so, before the attempt does.
             let timeout = left() + Race::DELAY;
             in_thread(sender.clone(), move || {
-                TcpStream::connect_timeout(&address, timeout)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+                TcpStream::connect_timeout(&address, timeout).map_err(|error| (address, error))
             })?;
         }
-        let until = race.until().map_or(deadline, |until| until.min(deadline));
+        let until = attempts
+            .until()
+            .map_or(deadline, |until| until.min(deadline));
         match connected.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Ok(stream)) => return Ok(Some(stream)),
-            Ok(Err(error)) => {
-                failure = error;
-                race.failed();
-            }
+            Ok(Err((address, error))) => attempts.failed(address, &error),
             Err(_) if left().is_zero() => return Ok(None),
             Err(_) => {}
         }
     }
-    Err(failure)
 }
 
 /// Does `work` in a thread of its own, which gives the outcome to whoever still wants it.

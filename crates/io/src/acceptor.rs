@@ -1,14 +1,13 @@
 use std::fmt;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bowline_frame::Role;
-use bowline_handshake::{HttpRequest, Refusal, ServerHandshake, ServerHead, Upgrade};
-use bowline_proto::Config;
-use bowline_shell::{ServerSettings, end, server_setters};
+use bowline_handshake::{HttpRequest, Upgrade};
+use bowline_shell::{Opened, Refused, ServerSettings, Terms, end, server_setters, upgrade_methods};
 use bytes::{Bytes, BytesMut};
-use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 
 use crate::cork::corked_pinned;
@@ -101,42 +100,18 @@ impl<C: Carrier> Acceptor<C> {
         transport: T,
     ) -> Result<Opening<T>, Error> {
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ServerHandshake::new(Arc::clone(&self.settings.server));
-        let reading = dialogue.read(|read| match read {
-            [] => Some(None),
-            read => handshake.handle(read).map(Some),
-        });
-        let head = until::<T::Timer, _>(deadline, reading).await;
-        let stage = Stage {
-            dialogue,
-            config: self.settings.config.clone(),
-            deadline,
-            timeout: self.settings.timeout,
+        let mut opening = self.settings.open();
+        let reading = dialogue.read(|read| opening.handle(read));
+        let opened = match until::<T::Timer, _>(deadline, reading).await {
+            Some(opened) => opened?,
+            None => opening.handle_timeout(),
         };
-        match head {
-            Some(Ok(Some(ServerHead::Upgrade(upgrade)))) => {
-                Ok(Opening::Upgrade(Upgrading { upgrade, stage }))
-            }
-            Some(Ok(Some(ServerHead::Http(request)))) => Ok(Opening::Http(Http {
-                request: Box::new(request),
-                stage,
-            })),
-            Some(Ok(Some(ServerHead::Refused(refusal)))) => Err(stage.refuse(refusal).await),
-            Some(Ok(None)) => {
-                stage.dialogue.abandon();
-                Err(Error::Incomplete)
-            }
-            Some(Err(error)) => Err(error.into()),
-            None => {
-                let error = stage.timed_out();
-                if handshake.received() > 0 {
-                    stage.refuse(handshake.handle_timeout()).await;
-                } else {
-                    // A client that has said nothing asked for no answer.
-                    stage.dialogue.abandon();
-                }
-                Err(error)
-            }
+        let terms = self.settings.terms(deadline);
+        let stage = Stage { dialogue, terms };
+        match opened {
+            Opened::Upgrade(upgrade) => Ok(Opening::Upgrade(Upgrading { upgrade, stage })),
+            Opened::Http(request) => Ok(Opening::Http(Http { request, stage })),
+            Opened::Refused(refused) => Err(stage.refuse(refused).await),
         }
     }
 }
@@ -250,42 +225,7 @@ pub struct Upgrading<T: Transport> {
 }
 
 impl<T: Transport> Upgrading<T> {
-    /// The request. Its URI is path and query.
-    pub fn request(&self) -> &Request<()> {
-        self.upgrade.request()
-    }
-
-    /// The subprotocols that the client offers, the one it prefers first.
-    pub fn offered_subprotocols(&self) -> impl Iterator<Item = &str> {
-        self.upgrade.offered_subprotocols()
-    }
-
-    /// The subprotocol that will be answered.
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.upgrade.subprotocol()
-    }
-
-    /// Chooses another of the subprotocols that the client offers, or none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if the client doesn't offer it.
-    pub fn set_subprotocol(&mut self, name: Option<&str>) -> Result<(), Error> {
-        self.upgrade.set_subprotocol(name).map_err(Error::invalid)
-    }
-
-    /// Adds a header to the 101.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Invalid`] if name or value can't be written, or if the handshake writes the header itself.
-    pub fn header<N, V>(&mut self, name: N, value: V) -> Result<(), Error>
-    where
-        N: TryInto<HeaderName>,
-        V: TryInto<HeaderValue>,
-    {
-        self.upgrade.header(name, value).map_err(Error::invalid)
-    }
+    upgrade_methods!();
 
     /// Accepts: writes the 101 and opens the connection.
     ///
@@ -297,15 +237,18 @@ impl<T: Transport> Upgrading<T> {
     ///
     /// Not cancel safe: if the future is dropped, so is the stream.
     pub async fn accept(self) -> Result<WebSocket<T>, Error> {
-        let mut stage = self.stage;
+        let Stage {
+            mut dialogue,
+            terms,
+        } = self.stage;
         let accepted = self.upgrade.accept();
         let written =
-            until::<T::Timer, _>(stage.deadline, stage.dialogue.write(&accepted.response)).await;
-        written.ok_or_else(|| stage.timed_out())??;
+            until::<T::Timer, _>(terms.deadline, dialogue.write(&accepted.response)).await;
+        written.ok_or_else(|| terms.timed_out())??;
         Ok(WebSocket::open(
             Role::Server,
-            stage.dialogue,
-            &stage.config,
+            dialogue,
+            &terms.config,
             accepted.extension,
             accepted.leftover,
             accepted.subprotocol,
@@ -377,13 +320,7 @@ impl<T: Transport> Upgrading<T> {
     /// Not cancel safe: if the future is dropped, so is the stream.
     pub async fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
         let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
-        let Stage {
-            dialogue, config, ..
-        } = self.stage;
-        dialogue
-            .finish(refusal.response(), &config)
-            .await
-            .map_err(Error::Transport)
+        Ok(self.stage.finish(refusal.response()).await?)
     }
 }
 
@@ -433,13 +370,7 @@ impl<T: Transport> Http<T> {
     /// Not cancel safe: if the future is dropped, so is the stream.
     pub async fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
         let bytes = self.request.respond(&response).map_err(Error::invalid)?;
-        let Stage {
-            dialogue, config, ..
-        } = self.stage;
-        dialogue
-            .finish(&bytes, &config)
-            .await
-            .map_err(Error::Transport)
+        Ok(self.stage.finish(&bytes).await?)
     }
 
     /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.
@@ -454,39 +385,38 @@ impl<T: Transport> Http<T> {
     /// Answers 426: here are only WebSockets.
     async fn require_upgrade<O>(self) -> Result<O, Error> {
         let refusal = self.request.upgrade_required();
-        Err(self.stage.refuse(refusal).await)
+        Err(self.stage.refuse(refusal.into()).await)
     }
 }
 
 /// The stream of a request, and how to go on with it.
 struct Stage<T: Transport> {
     dialogue: Dialogue<T>,
-    config: Config,
-    deadline: Instant,
-    timeout: Duration,
+    terms: Terms,
 }
 
 impl<T: Transport> Stage<T> {
     /// Refuses; gives the reason when the answer is out.
-    async fn refuse(self, refusal: Refusal) -> Error {
-        let written = self.dialogue.finish(refusal.response(), &self.config).await;
-        match written {
-            Ok(()) => Error::Request(Box::new(*refusal.reason())),
-            Err(error) => Error::Transport(error),
-        }
+    async fn refuse(self, refused: Refused) -> Error {
+        let written = match refused.answer() {
+            Some(answer) => self.finish(answer).await,
+            None => {
+                self.dialogue.abandon();
+                Ok(())
+            }
+        };
+        refused.into_error(written)
     }
 
-    fn timed_out(&self) -> Error {
-        Error::HandshakeTimeout {
-            after: self.timeout,
-        }
+    async fn finish(self, response: &[u8]) -> io::Result<()> {
+        self.dialogue.finish(response, &self.terms.config).await
     }
 }
 
 impl<T: Transport> fmt::Debug for Stage<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stage")
-            .field("deadline", &self.deadline)
+            .field("deadline", &self.terms.deadline)
             .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,8 @@ use std::task::Poll;
 use std::time::Instant;
 
 use bowline_frame::Role;
-use bowline_handshake::{ClientHandshake, ClientHandshakeError, ClientRequest, Established, Race};
-use bowline_shell::{ClientSettings, client_setters, nonce};
+use bowline_handshake::{ClientRequest, Established};
+use bowline_shell::{Attempts, ClientSettings, client_setters};
 use http::Response;
 
 use crate::dialogue::Dialogue;
@@ -104,18 +104,7 @@ impl<R: Runtime> Connector<R> {
         let settings = &*self.settings;
         let request = settings.request(target)?;
         let (host, port) = (request.uri().host(), request.uri().port());
-        let tls = match request.uri().is_secure() {
-            false => None,
-            true => Some(
-                settings
-                    .tls
-                    .clone()
-                    .or_else(R::default_tls)
-                    .ok_or_else(|| {
-                        Error::invalid("wss needs TLS, which is not built in or was not set")
-                    })?,
-            ),
-        };
+        let tls = settings.encryption(&request, R::default_tls)?;
         let deadline = settings.deadline(Clock::<R>::now());
         let connecting = async {
             let addresses = R::resolve(host, port).await.map_err(Error::Connect)?;
@@ -165,28 +154,16 @@ impl<C: Carrier> Connector<C> {
         deadline: Instant,
     ) -> Result<(WebSocket<T>, Response<()>), Error> {
         let mut dialogue = Dialogue::new(transport);
-        let mut handshake = ClientHandshake::new(request, nonce());
-        self.settings.show(handshake.request());
+        let mut opening = self.settings.open(request);
         let answered = until::<T::Timer, _>(deadline, async {
-            dialogue.write(handshake.request()).await?;
-            let answered = dialogue.read(|read| match read {
-                [] => Some(Err(handshake.handle_eof())),
-                read => handshake.handle(read).transpose(),
-            });
-            answered.await
+            dialogue.write(opening.request()).await?;
+            dialogue.read(|read| opening.handle(read)).await
         })
         .await;
         let outcome = match answered {
-            Some(Ok(outcome)) => outcome.map_err(|error| self.settings.ended(error)),
-            Some(Err(failed)) => {
-                return Err(match handshake.handle_eof() {
-                    // What has come of a refusal says more than how the transport ended.
-                    refused @ ClientHandshakeError::Refused(_) => refused.into(),
-                    _ => failed.into(),
-                });
-            }
-            // So does a refusal whose body is not complete in time.
-            None => Err(self.settings.ended(handshake.handle_timeout())),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(failed)) => return Err(opening.handle_failure(failed)),
+            None => Err(opening.handle_timeout()),
         };
         let Established {
             response,
@@ -215,39 +192,36 @@ impl<C: Carrier> Connector<C> {
 
 /// Connects to the first address that answers.
 async fn race<R: Runtime>(addresses: Vec<SocketAddr>) -> io::Result<R::Stream> {
-    let mut race = Race::new(addresses);
-    let mut attempts: Vec<(SocketAddr, Pin<Box<_>>)> = Vec::new();
+    let mut attempts = Attempts::new(addresses);
+    let mut running: Vec<(SocketAddr, Pin<Box<_>>)> = Vec::new();
     let mut timer: Option<Clock<R>> = None;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     poll_fn(move |cx| {
         loop {
-            while let Some(address) = race.next(Clock::<R>::now()) {
-                attempts.push((address, Box::pin(R::connect(address))));
+            while let Some(address) = attempts.next(Clock::<R>::now()) {
+                running.push((address, Box::pin(R::connect(address))));
                 timer = None;
             }
             if timer.is_none() {
-                timer = race.until().map(Clock::<R>::at);
+                timer = attempts.until().map(Clock::<R>::at);
             }
             let mut failed = false;
             let mut at = 0;
-            while let Some((address, attempt)) = attempts.get_mut(at) {
+            while let Some((address, attempt)) = running.get_mut(at) {
                 match attempt.as_mut().poll(cx) {
                     Poll::Ready(Ok(stream)) => return Poll::Ready(Ok(stream)),
                     Poll::Ready(Err(error)) => {
-                        failure = io::Error::new(error.kind(), format!("{address}: {error}"));
-                        drop(attempts.swap_remove(at));
-                        race.failed();
+                        attempts.failed(*address, &error);
+                        drop(running.swap_remove(at));
                         failed = true;
                     }
                     Poll::Pending => at += 1,
                 }
             }
-            if race.is_lost() {
-                let nothing = io::Error::from(failure.kind());
-                return Poll::Ready(Err(std::mem::replace(&mut failure, nothing)));
+            if let Some(failure) = attempts.lost() {
+                return Poll::Ready(Err(failure));
             }
             let due = match &mut timer {
-                Some(running) => Pin::new(running).poll(cx).is_ready(),
+                Some(timer) => Pin::new(timer).poll(cx).is_ready(),
                 None => false,
             };
             if due {

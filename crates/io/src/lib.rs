@@ -24,7 +24,7 @@ pub use connector::Connector;
 pub use cork::corked;
 pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
 pub use receiver::Receiver;
-pub use runtime::{Carrier, NoTls, Runtime};
+pub use runtime::Runtime;
 pub use sender::Sender;
 pub use transport::{PollRead, PollWrite, Timer, Transport};
 pub use websocket::{Parts, WebSocket};
@@ -43,5 +43,5 @@ pub use bowline_proto::{
     Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
     Volume,
 };
-pub use bowline_shell::{Chunk, Error, Event};
+pub use bowline_shell::{Carrier, Chunk, Error, Event, NoTls};
 pub use {bytes, http};

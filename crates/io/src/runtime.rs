@@ -1,22 +1,8 @@
-use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 
-use crate::Transport;
-
-/// What stands under a [`Connector`](crate::Connector) and an [`Acceptor`](crate::Acceptor), with a [`Runtime`] or
-/// without.
-pub trait Carrier: 'static {
-    /// What a client encrypts with: which authorities it trusts, which certificate it shows. [`NoTls`] if it can't.
-    type ClientTls: Clone + fmt::Debug + Send + Sync + 'static;
-    /// What a server encrypts with: its certificate and key. [`NoTls`] if it can't.
-    type ServerTls: Clone + fmt::Debug + Send + Sync + 'static;
-}
-
-/// What a [`Carrier`] encrypts with that doesn't encrypt. There is no value of it.
-#[derive(Clone, Debug)]
-pub enum NoTls {}
+use crate::{Carrier, Transport};
 
 /// What a runtime brings to a [`Connector`](crate::Connector) and an [`Acceptor`](crate::Acceptor): streams, timers,
 /// name resolution and TLS. The timer is that of the stream's [`Transport`].

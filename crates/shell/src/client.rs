@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bowline_extension::Negotiate;
 use bowline_frame::Role;
-use bowline_handshake::{ClientHandshakeError, ClientRequest, HeadLimits};
+use bowline_handshake::{ClientRequest, HeadLimits};
 use bowline_proto::Config;
 use http::header::{HeaderName, HeaderValue};
 
@@ -93,15 +93,6 @@ impl<T> ClientSettings<T> {
     pub const fn timed_out(&self) -> Error {
         Error::HandshakeTimeout {
             after: self.timeout,
-        }
-    }
-
-    /// What the end of a handshake means, early or late.
-    pub fn ended(&self, error: ClientHandshakeError) -> Error {
-        match error {
-            ClientHandshakeError::Ended { .. } => Error::Incomplete,
-            ClientHandshakeError::TimedOut { .. } => self.timed_out(),
-            error => error.into(),
         }
     }
 
