@@ -74,7 +74,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         let outcome = test(step, &mut command, &tested);
         outcome.map(|()| tested.get().to_string())
     })?;
-    if scope.holds("io") {
+    if scope.holds("io") || scope.holds("threads") {
         steps.run("loom", |step| loom::check(step, &workspace, ""))?;
     }
     if scope.holds("proto") {

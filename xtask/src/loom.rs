@@ -1,4 +1,4 @@
-//! `cargo xtask loom`: the models of bowline-io and bowline-blocking, in every order of their threads.
+//! `cargo xtask loom`: the models of both shells, in every order of their threads.
 
 use crate::Result;
 use crate::args::Args;
@@ -6,8 +6,9 @@ use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 
 pub(crate) const HELP: &str = "
-Runs the models in crates/io and crates/blocking, src/concurrency.rs: small programs of two to four threads that share a connection, each run
-once for every order of their locks and atomics, with a bound on the preemptions. Prints how many orders that were.
+Runs the models in crates/io and crates/threads, src/concurrency.rs: small programs of two to four threads that share a
+connection, each run once for every order of their locks and atomics, with a bound on the preemptions. Prints how many
+orders that were.
 
   MODEL   only models whose names hold this word
 ";
@@ -24,7 +25,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
 /// Runs the models whose names hold `name`.
 pub(crate) fn check(step: &mut Step, workspace: &Workspace, name: &str) -> Result<String> {
     let mut counted = Counted::default();
-    for package in ["bowline-io", "bowline-blocking"] {
+    for package in ["bowline-io", "bowline-threads"] {
         let mut command = cargo(&workspace.root);
         command
             .args(["test", "--release", "--package", package, "--lib"])

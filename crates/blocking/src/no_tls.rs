@@ -4,16 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use crate::Stream;
-
-/// There is no value of it.
-#[derive(Clone, Debug)]
-pub(crate) enum NoTls {}
-
-pub(crate) use {NoTls as ClientTls, NoTls as ServerTls};
-
-pub(crate) const fn by_default() -> Option<ClientTls> {
-    None
-}
+pub(crate) use bowline_threads::{NoTls as ClientTls, NoTls as ServerTls};
 
 pub(crate) const fn connect(
     _: Stream,

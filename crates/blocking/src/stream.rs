@@ -4,7 +4,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{Transport, TransportRead, TransportWrite};
+use bowline_threads::{Transport, TransportRead, TransportWrite};
 
 /// A TCP stream of std, with `TCP_NODELAY`; encrypted if the URL or the acceptor says so.
 ///

@@ -9,34 +9,7 @@ use bowline_tls::rustls::{ClientConnection, Connection, ServerConnection};
 pub(crate) use bowline_tls::{ClientTls, ServerTls};
 
 use crate::stream::{Stream, StreamReader, StreamWriter};
-use crate::{Acceptor, Connector, TransportRead, TransportWrite};
-
-impl Connector {
-    /// Sets what `wss` is encrypted with. Default, with the feature `tls`: TLS that trusts the authorities that Mozilla
-    /// trusts; without it, none.
-    #[must_use]
-    pub fn tls(self, tls: impl Into<ClientTls>) -> Self {
-        let tls = tls.into();
-        self.with(|settings| settings.tls = Some(tls))
-    }
-}
-
-impl Acceptor {
-    /// Encrypts the streams that are accepted. Default: they are not encrypted.
-    #[must_use]
-    pub fn tls(self, tls: impl Into<ServerTls>) -> Self {
-        let tls = tls.into();
-        self.with(|settings| settings.tls = Some(tls))
-    }
-}
-
-/// What `wss` is encrypted with if nothing else was set.
-pub(crate) fn by_default() -> Option<ClientTls> {
-    #[cfg(feature = "tls")]
-    return Some(ClientTls::webpki_roots());
-    #[cfg(not(feature = "tls"))]
-    None
-}
+use crate::{TransportRead, TransportWrite};
 
 /// Encrypts a stream as the client of `host`; `None` if that took longer than until `deadline`.
 pub(crate) fn connect(

@@ -74,6 +74,11 @@ const LAYERS: &[Row] = &[
         outside: Only(&["bytes", "futures-core", "futures-sink", "http"]),
     },
     Row {
+        name: "threads",
+        inside: &["shell"],
+        outside: Only(&["bytes", "http"]),
+    },
+    Row {
         name: "tls",
         inside: &[],
         outside: Only(&[
@@ -105,7 +110,7 @@ const LAYERS: &[Row] = &[
     },
     Row {
         name: "blocking",
-        inside: &["shell", "deflate", "tls"],
+        inside: &["threads", "deflate", "tls"],
         outside: Only(&["bytes", "http", "rustls"]),
     },
     Row {

@@ -10,7 +10,7 @@ use bowline_shell::{end, take};
 use bytes::BytesMut;
 
 use crate::shared::Shared;
-use crate::{Chunk, Error, Event, Stream, Transport};
+use crate::{Chunk, Error, Event, Transport};
 use driver::{Block, Next};
 
 /// The receiving half of a connection, and its driver.
@@ -21,7 +21,7 @@ use driver::{Block, Next};
 ///
 /// Dropping the receiver ends the connection: what is queued, and a Close with code 1001 (1011 in a panic), is offered
 /// to the transport once.
-pub struct Receiver<T: Transport = Stream> {
+pub struct Receiver<T: Transport> {
     /// `None` once the connection is over.
     reader: Option<T::Reader>,
     shared: Arc<Shared<T::Writer>>,

@@ -10,23 +10,26 @@ use bytes::BytesMut;
 use crate::sync::{self, Condvar, Mutex, MutexGuard};
 use crate::{Transport, TransportRead, TransportWrite, WebSocket};
 
-/// A connected pair in memory with the default limits, client first: for tests of programs, without sockets or an
-/// opening handshake.
+/// A connected pair in memory, client first: for tests of programs, without sockets or an opening handshake.
 ///
 /// Up to 64 KiB wait in each direction, as in a small socket buffer.
 ///
 /// # Examples
 ///
 /// ```
-/// let (client, mut server) = bowline_blocking::pair();
+/// use bowline_threads::{Config, Role, pair};
+///
+/// let (client, mut server) = pair(&Config::new(Role::Client), &Config::new(Role::Server));
 /// client.send("hello")?;
 /// assert_eq!(server.recv()?, Some("hello".into()));
-/// # Ok::<(), bowline_blocking::Error>(())
+/// # Ok::<(), bowline_threads::Error>(())
 /// ```
-pub fn pair() -> (WebSocket<Memory>, WebSocket<Memory>) {
+pub fn pair(client: &Config, server: &Config) -> (WebSocket<Memory>, WebSocket<Memory>) {
     let (left, right) = Memory::pair(64 * 1024);
-    let open = |role, end| WebSocket::new(role, end, &Config::new(role), None, BytesMut::new());
-    (open(Role::Client, left), open(Role::Server, right))
+    (
+        WebSocket::new(Role::Client, left, client, None, BytesMut::new()),
+        WebSocket::new(Role::Server, right, server, None, BytesMut::new()),
+    )
 }
 
 /// One end of a pipe in memory.

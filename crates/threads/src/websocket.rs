@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::dialogue::Dialogue;
 use crate::shared::Shared;
-use crate::{Chunk, Error, Event, Received, Receiver, Sender, Stream, Transport};
+use crate::{Chunk, Error, Event, Received, Receiver, Sender, Transport};
 
 /// An open connection: a [`Receiver`] and a [`Sender`] in one value.
 ///
@@ -22,8 +22,8 @@ use crate::{Chunk, Error, Event, Received, Receiver, Sender, Stream, Transport};
 /// # Examples
 ///
 /// ```
-/// # use bowline_blocking::{Error, WebSocket};
-/// fn echo(mut ws: WebSocket) -> Result<(), Error> {
+/// # use bowline_threads::{Error, Transport, WebSocket};
+/// fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
 ///     while let Some(message) = ws.recv()? {
 ///         ws.send(message)?;
 ///     }
@@ -31,7 +31,7 @@ use crate::{Chunk, Error, Event, Received, Receiver, Sender, Stream, Transport};
 /// }
 /// ```
 #[derive(Debug)]
-pub struct WebSocket<T: Transport = Stream> {
+pub struct WebSocket<T: Transport> {
     receiver: Receiver<T>,
     sender: Sender<T>,
     subprotocol: Option<Token>,
@@ -90,9 +90,9 @@ impl<T: Transport> WebSocket<T> {
     /// # Examples
     ///
     /// ```
-    /// # use bowline_blocking::{Error, Received, WebSocket};
+    /// # use bowline_threads::{Error, Received, Transport, WebSocket};
     /// # use std::time::Duration;
-    /// # fn example(mut ws: WebSocket, mut work: impl FnMut()) -> Result<(), Error> {
+    /// # fn example<T: Transport>(mut ws: WebSocket<T>, mut work: impl FnMut()) -> Result<(), Error> {
     /// loop {
     ///     match ws.recv_timeout(Duration::from_millis(100))? {
     ///         Received::Message(message) => ws.send(message)?,
@@ -115,8 +115,8 @@ impl<T: Transport> WebSocket<T> {
     /// # Examples
     ///
     /// ```
-    /// # use bowline_blocking::{Error, WebSocket};
-    /// # fn echo(mut ws: WebSocket) -> Result<(), Error> {
+    /// # use bowline_threads::{Error, Transport, WebSocket};
+    /// # fn echo<T: Transport>(mut ws: WebSocket<T>) -> Result<(), Error> {
     /// while let Some((message, sender)) = ws.recv_ref()? {
     ///     sender.send_ref(message)?;
     /// }

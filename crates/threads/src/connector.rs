@@ -1,6 +1,6 @@
 use std::error;
+use std::fmt;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -12,40 +12,50 @@ use bowline_shell::{Attempts, ClientSettings, client_setters};
 use http::Response;
 
 use crate::dialogue::Dialogue;
-use crate::tls::{self, ClientTls};
-use crate::{Error, Stream, Transport, WebSocket};
+use crate::{Carrier, Error, Sockets, Transport, WebSocket};
 
-/// Connects to WebSocket servers over TCP. Cloning is cheap; the setters return a changed connector.
+/// Connects to WebSocket servers over streams of a carrier. Cloning is cheap; the setters return a changed connector.
 ///
 /// # Examples
 ///
-/// ```no_run
-/// use bowline_blocking::{CloseCode, Connector};
-///
-/// let mut ws = Connector::new().connect("ws://127.0.0.1:9001/echo")?;
-/// ws.send("hello")?;
-/// println!("{:?}", ws.recv()?);
-/// ws.close(CloseCode::NORMAL)?;
-/// # Ok::<(), bowline_blocking::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Connector {
-    settings: Arc<ClientSettings<ClientTls>>,
+/// # use bowline_threads::{CloseCode, Connector, Error, Sockets};
+/// fn hello<S: Sockets>() -> Result<(), Error> {
+///     let mut ws = Connector::<S>::new().connect("ws://127.0.0.1:9001/echo")?;
+///     ws.send("hello")?;
+///     println!("{:?}", ws.recv()?);
+///     ws.close(CloseCode::NORMAL)
+/// }
+/// ```
+pub struct Connector<C: Carrier> {
+    settings: Arc<ClientSettings<C::ClientTls>>,
 }
 
-impl Connector {
+impl<C: Carrier> Connector<C> {
     /// A connector with the defaults: no subprotocol, no `Origin`, 10 s to connect.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            settings: Arc::default(),
+        }
     }
 
     client_setters!();
 
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut ClientSettings<ClientTls>)) -> Self {
+    /// Sets what `wss` is encrypted with. Default: what the carrier says, in most cases TLS that trusts the certificate
+    /// authorities known to browsers.
+    #[must_use]
+    pub fn tls(self, tls: impl Into<C::ClientTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ClientSettings<C::ClientTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
+}
 
+impl<S: Sockets> Connector<S> {
     /// Connects to a `ws` or `wss` URI, given as text, as an `http::Request` or as a [`ClientRequest`]. What the target says and
     /// what the connector says go out together.
     ///
@@ -57,7 +67,7 @@ impl Connector {
     /// [`Error::Invalid`] before anything is sent; [`Error::Connect`] if no address can be reached;
     /// [`Error::Tls`]; [`Error::Refused`] with the server's response; [`Error::Handshake`] if its answer breaks the rules;
     /// [`Error::Incomplete`] if there was none; [`Error::HandshakeTimeout`] or [`Error::Transport`].
-    pub fn connect<Q>(&self, target: Q) -> Result<WebSocket, Error>
+    pub fn connect<Q>(&self, target: Q) -> Result<WebSocket<S::Stream>, Error>
     where
         Q: TryInto<ClientRequest>,
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
@@ -70,7 +80,10 @@ impl Connector {
     /// # Errors
     ///
     /// As [`connect`](Self::connect).
-    pub fn connect_with_response<Q>(&self, target: Q) -> Result<(WebSocket, Response<()>), Error>
+    pub fn connect_with_response<Q>(
+        &self,
+        target: Q,
+    ) -> Result<(WebSocket<S::Stream>, Response<()>), Error>
     where
         Q: TryInto<ClientRequest>,
         Q::Error: Into<Box<dyn error::Error + Send + Sync>>,
@@ -78,17 +91,19 @@ impl Connector {
         let settings = &*self.settings;
         let request = settings.request(target)?;
         let (host, port) = (request.uri().host(), request.uri().port());
-        let tls = settings.encryption(&request, tls::by_default)?;
+        let tls = settings.encryption(&request, S::default_tls)?;
         let deadline = settings.deadline(Instant::now());
-        let connected = race(host.to_owned(), port, deadline).map_err(Error::Connect)?;
-        let mut stream: Stream = connected.ok_or_else(|| settings.timed_out())?.into();
+        let connected = race::<S>(host.to_owned(), port, deadline).map_err(Error::Connect)?;
+        let mut stream = connected.ok_or_else(|| settings.timed_out())?;
         if let Some(tls) = tls {
-            let encrypted = tls::connect(stream, host, &tls, deadline).map_err(Error::Tls)?;
+            let encrypted = S::encrypt(stream, host, tls, deadline).map_err(Error::Tls)?;
             stream = encrypted.ok_or_else(|| settings.timed_out())?;
         }
         self.shake_hands(stream, &request, deadline)
     }
+}
 
+impl<C: Carrier> Connector<C> {
     /// Makes the opening handshake on a transport that is connected already. For `wss` it must be encrypted already too.
     ///
     /// # Errors
@@ -150,11 +165,10 @@ impl Connector {
 /// Connects to the first address of a name that answers; `None` if none has by `deadline`.
 ///
 /// Neither the resolver nor a socket that connects can be told to stop. They have threads of their own.
-fn race(host: String, port: u16, deadline: Instant) -> io::Result<Option<TcpStream>> {
+fn race<S: Sockets>(host: String, port: u16, deadline: Instant) -> io::Result<Option<S::Stream>> {
     let left = || deadline.saturating_duration_since(Instant::now());
     let (sender, resolved) = mpsc::channel();
-    let resolve = move || (&*host, port).to_socket_addrs().map(Vec::from_iter);
-    in_thread(sender, resolve)?;
+    in_thread(sender, move || S::resolve(&host, port))?;
     let mut attempts = match resolved.recv_timeout(left()) {
         Ok(addresses) => Attempts::new(addresses?),
         Err(_) => return Ok(None),
@@ -168,7 +182,7 @@ fn race(host: String, port: u16, deadline: Instant) -> io::Result<Option<TcpStre
             // When our time is up we say so, before the attempt does.
             let timeout = left() + Race::DELAY;
             in_thread(sender.clone(), move || {
-                TcpStream::connect_timeout(&address, timeout).map_err(|error| (address, error))
+                S::connect(address, timeout).map_err(|error| (address, error))
             })?;
         }
         let until = attempts
@@ -191,4 +205,24 @@ fn in_thread<R: Send + 'static>(
     let named = thread::Builder::new().name("bowline-connect".to_owned());
     named.spawn(move || drop(outcome.send(work())))?;
     Ok(())
+}
+
+impl<C: Carrier> Clone for Connector<C> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+        }
+    }
+}
+
+impl<C: Carrier> Default for Connector<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Carrier> fmt::Debug for Connector<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connector").field(&self.settings).finish()
+    }
 }

@@ -8,7 +8,7 @@ use bowline_proto::{Outbound, QueueError, SendError, Volume};
 use bytes::Bytes;
 
 use crate::shared::{Locked, Shared, closes};
-use crate::{Error, Stream, Transport};
+use crate::{Error, Transport};
 
 /// The sending half of a connection. Clones send on the same connection, each message whole, from any thread.
 ///
@@ -26,7 +26,7 @@ use crate::{Error, Stream, Transport};
 ///
 /// Above the soft mark of output (64 KiB by default) `send` and `feed` wait until the peer has read, up to the write
 /// deadline; [`queue`](Self::queue) gives the message back above the hard mark (1 MiB).
-pub struct Sender<T: Transport = Stream> {
+pub struct Sender<T: Transport> {
     shared: Arc<Shared<T::Writer>>,
     compress: Compress,
 }

@@ -10,95 +10,62 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 
 use crate::dialogue::Dialogue;
-use crate::tls::{self, ServerTls};
-use crate::{Error, Stream, Transport, WebSocket};
+use crate::{Carrier, Error, Sockets, Transport, WebSocket};
 
-/// Accepts WebSocket connections on TCP streams. Cloning is cheap; the setters return a changed acceptor.
+/// Accepts WebSocket connections on streams of a carrier. Cloning is cheap; the setters return a changed acceptor.
 ///
 /// By default it lets in requests without an `Origin` and those from pages of its own host, speaks no subprotocol, and
 /// gives a client 10 s to complete the opening handshake.
 ///
 /// # Examples
 ///
-/// Example: a server that echoes, with a thread for each client.
+/// Example: a server that echoes, on any carrier. Give each client a thread.
 ///
-/// ```no_run
-/// use std::net::TcpListener;
-/// use std::thread;
-///
-/// use bowline_blocking::{Acceptor, Error, WebSocket};
-///
-/// fn echo(ws: &mut WebSocket) -> Result<(), Error> {
-///     while let Some(message) = ws.recv()? {
-///         ws.send(message)?;
-///     }
-///     Ok(())
-/// }
-///
-/// let listener = TcpListener::bind("127.0.0.1:9001")?;
-/// loop {
-///     let (stream, _) = listener.accept()?;
-///     thread::spawn(|| Acceptor::new().serve(stream, echo));
-/// }
-/// # #[allow(unreachable_code)]
-/// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
-pub struct Acceptor {
-    settings: Arc<ServerSettings<ServerTls>>,
+/// # use bowline_threads::{Acceptor, Error, Sockets};
+/// fn serve<S: Sockets>(acceptor: &Acceptor<S>, stream: S::Stream) -> Result<(), Error> {
+///     acceptor.serve(stream, |ws| {
+///         while let Some(message) = ws.recv()? {
+///             ws.send(message)?;
+///         }
+///         Ok(())
+///     })
+/// }
+/// ```
+pub struct Acceptor<C: Carrier> {
+    settings: Arc<ServerSettings<C::ServerTls>>,
 }
 
-impl Acceptor {
+impl<C: Carrier> Acceptor<C> {
     /// An acceptor with the defaults.
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            settings: Arc::default(),
+        }
     }
 
     server_setters!();
 
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut ServerSettings<ServerTls>)) -> Self {
+    /// Encrypts the streams that are accepted. Default: they are not encrypted.
+    #[must_use]
+    pub fn tls(self, tls: impl Into<C::ServerTls>) -> Self {
+        let tls = tls.into();
+        self.with(|settings| settings.tls = Some(tls))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ServerSettings<C::ServerTls>)) -> Self {
         change(Arc::make_mut(&mut self.settings));
         self
     }
 
-    /// Accepts a connection: makes the opening handshake on a stream.
-    ///
-    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the stream,
-    /// or the close deadline has passed. [`Error::Tls`], [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
-    /// [`Error::Transport`].
-    pub fn accept(&self, stream: impl Into<Stream>) -> Result<WebSocket, Error> {
-        self.open(stream)?.accept()
-    }
-
-    /// As [`accept`](Self::accept), on any transport. It is taken as it is: what was said about TLS is for streams.
+    /// As [`accept`](Self::accept), on any transport. It is taken as it is: what [`tls`](Self::tls) says is for streams
+    /// of the carrier.
     ///
     /// # Errors
     ///
     /// As [`accept`](Self::accept).
     pub fn accept_on<T: Transport>(&self, transport: T) -> Result<WebSocket<T>, Error> {
         self.open_on(transport)?.accept()
-    }
-
-    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an ordinary HTTP
-    /// request answered. That is how a port is shared.
-    ///
-    /// A request that breaks the rules is refused here.
-    ///
-    /// # Errors
-    ///
-    /// As [`accept`](Self::accept).
-    pub fn open(&self, stream: impl Into<Stream>) -> Result<Opening, Error> {
-        let deadline = self.settings.deadline(Instant::now());
-        let mut stream = stream.into();
-        if let Some(tls) = &self.settings.tls {
-            let encrypted = tls::accept(stream, tls, deadline).map_err(Error::Tls)?;
-            stream = encrypted.ok_or_else(|| self.settings.timed_out())?;
-        }
-        self.open_by(deadline, stream)
     }
 
     /// As [`open`](Self::open), on any transport.
@@ -125,6 +92,39 @@ impl Acceptor {
             Opened::Refused(refused) => Err(stage.refuse(refused)),
         }
     }
+}
+
+impl<S: Sockets> Acceptor<S> {
+    /// Accepts a connection: makes the opening handshake on a stream.
+    ///
+    /// An ordinary HTTP request is answered with 426; [`open`](Self::open) leaves it to you.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Request`] if the request was refused: only when the answer is out and the client has ended the stream,
+    /// or the close deadline has passed. [`Error::Tls`], [`Error::HandshakeTimeout`], [`Error::Incomplete`] or
+    /// [`Error::Transport`].
+    pub fn accept(&self, stream: impl Into<S::Stream>) -> Result<WebSocket<S::Stream>, Error> {
+        self.open(stream)?.accept()
+    }
+
+    /// Reads a request and leaves the decision to the caller: a WebSocket can be accepted or refused, an ordinary HTTP
+    /// request answered. That is how a port is shared.
+    ///
+    /// A request that breaks the rules is refused here.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`](Self::accept).
+    pub fn open(&self, stream: impl Into<S::Stream>) -> Result<Opening<S::Stream>, Error> {
+        let deadline = self.settings.deadline(Instant::now());
+        let mut stream = stream.into();
+        if let Some(tls) = self.settings.tls.clone() {
+            let encrypted = S::accept_encrypted(stream, tls, deadline).map_err(Error::Tls)?;
+            stream = encrypted.ok_or_else(|| self.settings.timed_out())?;
+        }
+        self.open_by(deadline, stream)
+    }
 
     /// Accepts a connection, runs `handler` on it, and closes it in order.
     ///
@@ -136,9 +136,9 @@ impl Acceptor {
     /// # Errors
     ///
     /// What the handler gives; before it, as [`accept`](Self::accept); after it, as [`WebSocket::close`].
-    pub fn serve<F, O, E>(&self, stream: impl Into<Stream>, handler: F) -> Result<O, E>
+    pub fn serve<F, O, E>(&self, stream: impl Into<S::Stream>, handler: F) -> Result<O, E>
     where
-        F: FnOnce(&mut WebSocket) -> Result<O, E>,
+        F: FnOnce(&mut WebSocket<S::Stream>) -> Result<O, E>,
         E: From<Error>,
     {
         serve(self.accept(stream)?, handler)
@@ -147,7 +147,7 @@ impl Acceptor {
 
 /// What a client asked for.
 #[derive(Debug)]
-pub enum Opening<T: Transport = Stream> {
+pub enum Opening<T: Transport> {
     /// A WebSocket; the request keeps all rules.
     Upgrade(Upgrading<T>),
     /// Something else over HTTP/1.1.
@@ -166,7 +166,7 @@ impl<T: Transport> Opening<T> {
 
 /// A flawless request for a WebSocket that waits for an answer. Dropping it ends the stream without one.
 #[derive(Debug)]
-pub struct Upgrading<T: Transport = Stream> {
+pub struct Upgrading<T: Transport> {
     upgrade: Box<Upgrade>,
     stage: Stage<T>,
 }
@@ -208,10 +208,9 @@ impl<T: Transport> Upgrading<T> {
     /// Example: the path decides, and what is no WebSocket gets a page.
     ///
     /// ```
-    /// # use bowline_blocking::http::{Response, StatusCode};
-    /// # use bowline_blocking::{Acceptor, Error, Opening};
-    /// # use std::net::TcpStream;
-    /// # fn example(acceptor: Acceptor, stream: TcpStream) -> Result<(), Error> {
+    /// # use bowline_threads::http::{Response, StatusCode};
+    /// # use bowline_threads::{Acceptor, Error, Opening, Sockets};
+    /// # fn example<S: Sockets>(acceptor: &Acceptor<S>, stream: S::Stream) -> Result<(), Error> {
     /// match acceptor.open(stream)? {
     ///     Opening::Upgrade(upgrade) if upgrade.request().uri().path() == "/echo" => {
     ///         upgrade.serve(|ws| {
@@ -269,7 +268,7 @@ where
 
 /// An ordinary HTTP request. Dropping it ends the stream without an answer.
 #[derive(Debug)]
-pub struct Http<T: Transport = Stream> {
+pub struct Http<T: Transport> {
     request: Box<HttpRequest>,
     stage: Stage<T>,
 }
@@ -333,5 +332,25 @@ impl<T: Transport> fmt::Debug for Stage<T> {
         f.debug_struct("Stage")
             .field("deadline", &self.terms.deadline)
             .finish_non_exhaustive()
+    }
+}
+
+impl<C: Carrier> Clone for Acceptor<C> {
+    fn clone(&self) -> Self {
+        Self {
+            settings: Arc::clone(&self.settings),
+        }
+    }
+}
+
+impl<C: Carrier> Default for Acceptor<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C: Carrier> fmt::Debug for Acceptor<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Acceptor").field(&self.settings).finish()
     }
 }
