@@ -43,9 +43,12 @@ mod pings;
 mod run;
 mod runtime;
 mod split;
+mod threads;
 mod violations;
 mod wire;
 
-pub use carrier::{Answer, Carrier, Chunk, Event, Receives, Sends, Settings, Socket};
+pub use bowline_io::{Chunk, Event};
+pub use carrier::{Answer, Carrier, Receives, Sends, Settings, Socket};
 pub use run::{Failure, failures, names, run, run_encrypted};
 pub use runtime::{Async, On, Runtime};
+pub use threads::Threads;

@@ -9,8 +9,9 @@ use bowline_frame::{Message, Role};
 use bowline_io::Error;
 use bowline_proto::{EndedBy, QueueError, Timeout};
 
+use super::Event;
 use super::bench::Bench;
-use super::carrier::{Carrier, Event, SOON, Sends};
+use super::carrier::{Carrier, SOON, Sends};
 use super::end::Sending;
 use super::run::topic;
 use crate::payload;

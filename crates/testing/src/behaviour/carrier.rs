@@ -4,7 +4,7 @@ use std::time::Duration;
 use bowline_deflate::PerMessageDeflate;
 use bowline_frame::{CloseFrame, Message, MessageKind, Role};
 use bowline_handshake::HeadLimits;
-use bowline_io::Error;
+use bowline_io::{Chunk, Error, Event};
 use bowline_proto::{Arrival, Config, Ended, QueueError};
 use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use super::wire::{Security, Trust};
 /// A carrier, as the suite sees it: every call blocks until it is done.
 ///
 /// One that is asynchronous implements [`Runtime`](super::Runtime) instead, and joins as
-/// [`Async`](super::Async)`<Runtime>`.
+/// [`Async`](super::Async)`<Runtime>`. One over bowline-threads joins as [`Threads`](super::Threads)`<Sockets>`.
 ///
 /// # Differences
 ///
@@ -109,30 +109,6 @@ pub trait Receives: Send + 'static {
 
     /// How the last message came.
     fn arrival(&self) -> Arrival;
-}
-
-/// A message, ping or pong that was received.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// A whole message.
-    Message(Message),
-    /// A ping.
-    Ping(Bytes),
-    /// A pong.
-    Pong(Bytes),
-}
-
-/// A run of a message.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Chunk {
-    /// What the message carries.
-    pub kind: MessageKind,
-    /// The run.
-    pub payload: Bytes,
-    /// The message begins with it.
-    pub first: bool,
-    /// The message ends with it.
-    pub last: bool,
 }
 
 /// A whole connection.
@@ -248,6 +224,56 @@ pub struct Settings {
     /// What a server encrypts with.
     pub server_tls: Option<ServerTls>,
 }
+
+/// Sets up a connector of either shell.
+macro_rules! set_up_connector {
+    ($connector:expr, $settings:expr) => {{
+        let settings: &Settings = $settings;
+        let mut connector = $connector
+            .config(settings.config.clone())
+            .handshake_timeout(settings.handshake_timeout)
+            .subprotocols(settings.subprotocols.iter().copied());
+        for &(name, value) in &settings.headers {
+            connector = connector.header(name, value)?;
+        }
+        if let Some(limits) = settings.head_limits {
+            connector = connector.head_limits(limits);
+        }
+        if let Some(deflate) = &settings.deflate {
+            connector = connector.extension(deflate.clone());
+        }
+        if let Some(tls) = &settings.client_tls {
+            connector = connector.tls(tls.clone());
+        }
+        connector
+    }};
+}
+
+/// Sets up an acceptor of either shell.
+macro_rules! set_up_acceptor {
+    ($acceptor:expr, $settings:expr) => {{
+        let settings: &Settings = $settings;
+        let mut acceptor = $acceptor
+            .config(settings.config.clone())
+            .handshake_timeout(settings.handshake_timeout)
+            .subprotocols(&settings.subprotocols)?;
+        for &(name, value) in &settings.headers {
+            acceptor = acceptor.header(name, value)?;
+        }
+        if let Some(limits) = settings.head_limits {
+            acceptor = acceptor.head_limits(limits);
+        }
+        if let Some(deflate) = &settings.deflate {
+            acceptor = acceptor.extension(deflate.clone());
+        }
+        if let Some(tls) = &settings.server_tls {
+            acceptor = acceptor.tls(tls.clone());
+        }
+        acceptor
+    }};
+}
+
+pub(super) use {set_up_acceptor, set_up_connector};
 
 impl Settings {
     /// Deadlines that no case comes near on a busy machine, no keepalive, and all else as it is by default.

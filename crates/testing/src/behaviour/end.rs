@@ -6,7 +6,8 @@ use bowline_proto::{Arrival, Ended, EndedBy, QueueError};
 use bytes::Bytes;
 
 use super::bench::Calls;
-use super::carrier::{Carrier, Chunk, Event, Receives, Sends, Socket};
+use super::carrier::{Carrier, Receives, Sends, Socket};
+use super::{Chunk, Event};
 use crate::hex::assert_bytes_eq;
 
 /// What receives: a whole connection, or its receiving half.

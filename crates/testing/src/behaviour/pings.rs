@@ -7,8 +7,9 @@ use bowline_io::Error;
 use bowline_proto::{EndedBy, Keepalive, SendError, Timeout};
 use bytes::Bytes;
 
+use super::Event;
 use super::bench::Bench;
-use super::carrier::{Carrier, Event, LATE, SOON};
+use super::carrier::{Carrier, LATE, SOON};
 use super::run::topic;
 use crate::payload;
 use crate::wire::{FIN, PING, PONG, TEXT, frame};

@@ -5,13 +5,15 @@ use std::net::TcpStream;
 use std::task::Poll;
 
 use bowline_frame::{CloseFrame, Message, MessageKind};
-use bowline_io::{Acceptor, Connector, Error, Opening, Transport};
+use bowline_io::{Acceptor, Chunk, Connector, Error, Event, Opening, Transport};
 use bowline_proto::{Arrival, Ended, QueueError};
 use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::Response;
 
-use super::carrier::{Answer, Carrier, Chunk, Event, Receives, Sends, Settings, Socket};
+use super::carrier::{
+    Answer, Carrier, Receives, Sends, Settings, Socket, set_up_acceptor, set_up_connector,
+};
 
 /// An asynchronous carrier over bowline-io; it joins the suite as [`Async`]`<Self>`.
 ///
@@ -130,43 +132,11 @@ impl<R: Runtime> Carrier for Async<R> {
 }
 
 fn connector<R: Runtime>(settings: &Settings) -> Result<Connector<R::Io>, Error> {
-    let mut connector = Connector::new()
-        .config(settings.config.clone())
-        .handshake_timeout(settings.handshake_timeout)
-        .subprotocols(settings.subprotocols.iter().copied());
-    for &(name, value) in &settings.headers {
-        connector = connector.header(name, value)?;
-    }
-    if let Some(limits) = settings.head_limits {
-        connector = connector.head_limits(limits);
-    }
-    if let Some(deflate) = &settings.deflate {
-        connector = connector.extension(deflate.clone());
-    }
-    if let Some(tls) = &settings.client_tls {
-        connector = connector.tls(tls.clone());
-    }
-    Ok(connector)
+    Ok(set_up_connector!(Connector::new(), settings))
 }
 
 fn acceptor<R: Runtime>(settings: &Settings) -> Result<Acceptor<R::Io>, Error> {
-    let mut acceptor = Acceptor::new()
-        .config(settings.config.clone())
-        .handshake_timeout(settings.handshake_timeout)
-        .subprotocols(&settings.subprotocols)?;
-    for &(name, value) in &settings.headers {
-        acceptor = acceptor.header(name, value)?;
-    }
-    if let Some(limits) = settings.head_limits {
-        acceptor = acceptor.head_limits(limits);
-    }
-    if let Some(deflate) = &settings.deflate {
-        acceptor = acceptor.extension(deflate.clone());
-    }
-    if let Some(tls) = &settings.server_tls {
-        acceptor = acceptor.tls(tls.clone());
-    }
-    Ok(acceptor)
+    Ok(set_up_acceptor!(Acceptor::new(), settings))
 }
 
 /// Runs a future and drops it after so many polls.
@@ -186,24 +156,6 @@ fn give_up<R: Runtime, F: Future>(polls: u32, future: F) -> Option<F::Output> {
     }))
 }
 
-fn event(event: bowline_io::Event) -> Event {
-    match event {
-        bowline_io::Event::Message(message) => Event::Message(message),
-        bowline_io::Event::Ping(payload) => Event::Ping(payload),
-        bowline_io::Event::Pong(payload) => Event::Pong(payload),
-        other => panic!("the suite doesn't know it: {other:?}"),
-    }
-}
-
-fn chunk(chunk: bowline_io::Chunk) -> Chunk {
-    Chunk {
-        kind: chunk.kind,
-        payload: chunk.payload,
-        first: chunk.first,
-        last: chunk.last,
-    }
-}
-
 impl<R: Runtime> Receives for On<R, bowline_io::WebSocket<Stream<R>>> {
     fn recv(&mut self) -> Result<Option<Message>, Error> {
         R::block_on(self.0.recv())
@@ -215,11 +167,11 @@ impl<R: Runtime> Receives for On<R, bowline_io::WebSocket<Stream<R>>> {
     }
 
     fn recv_event(&mut self) -> Result<Option<Event>, Error> {
-        Ok(R::block_on(self.0.recv_event())?.map(event))
+        R::block_on(self.0.recv_event())
     }
 
     fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        Ok(R::block_on(self.0.recv_chunk())?.map(chunk))
+        R::block_on(self.0.recv_chunk())
     }
 
     fn give_up_recv(&mut self, polls: u32) -> Option<Result<Option<Message>, Error>> {
@@ -246,11 +198,11 @@ impl<R: Runtime> Receives for On<R, bowline_io::Receiver<Stream<R>>> {
     }
 
     fn recv_event(&mut self) -> Result<Option<Event>, Error> {
-        Ok(R::block_on(self.0.recv_event())?.map(event))
+        R::block_on(self.0.recv_event())
     }
 
     fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
-        Ok(R::block_on(self.0.recv_chunk())?.map(chunk))
+        R::block_on(self.0.recv_chunk())
     }
 
     fn give_up_recv(&mut self, polls: u32) -> Option<Result<Option<Message>, Error>> {
