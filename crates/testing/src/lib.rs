@@ -16,6 +16,7 @@ pub mod hex;
 pub mod hostile;
 pub mod inflate;
 pub mod payload;
+pub mod programs;
 pub mod random;
 pub mod vectors;
 pub mod wire;
