@@ -1,0 +1,3 @@
+//! The echo examples, run as programs.
+
+bowline_testing::program_tests!();
