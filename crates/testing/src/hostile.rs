@@ -8,10 +8,11 @@
 //! [`requests`] and [`responses`] alone concern HTTP/1.1; a carrier that opens connections in another way leaves them
 //! out, and its [`Transport`] says that it is open.
 //!
-//! A carrier joins with `tests/hostile.rs`, a program of its own whose global allocator counts: it starts the carrier's
-//! example for each [`Short`], says how to dial it, and tells its errors as a [`Verdict`]. The program under attack
-//! takes limits and deadlines from [`config`] and [`handshake_timeout`]. All are long but the one that a case is about,
-//! so that a busy machine changes no outcome.
+//! A carrier joins with `tests/hostile.rs`, a program of its own whose global allocator counts: it says how to start the
+//! carrier's echo examples (`Victim`), and `hostile_tests` makes the tests. One that opens connections in another way
+//! starts its example for each [`Short`], says how to dial it, and tells its errors as a [`Verdict`]. The program under
+//! attack takes limits and deadlines from [`config`] and [`handshake_timeout`]. All are long but the one that a case is
+//! about, so that a busy machine changes no outcome.
 
 mod attacker;
 mod case;
@@ -27,6 +28,8 @@ mod noise;
 mod requests;
 mod responses;
 mod run;
+#[cfg(feature = "behaviour")]
+mod suite;
 mod text;
 
 pub use attacker::Transport;
@@ -42,4 +45,6 @@ pub use noise::noise_server;
 pub use requests::requests;
 pub use responses::responses;
 pub use run::{Dial, attack_client, attack_server, plain};
+#[cfg(feature = "behaviour")]
+pub use suite::{Suite, Victim};
 pub use text::text;
