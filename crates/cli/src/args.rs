@@ -1,9 +1,9 @@
-use bowline_tokio::{Origin, OriginPolicy, WsUri};
+use bowline_tokio::{Origin, OriginPolicy};
 use clap::{Parser, Subcommand};
-use http::{HeaderName, HeaderValue};
 
 use crate::compression::Compression;
-use crate::encryption::{Connecting, Serving};
+use crate::encryption::Serving;
+use crate::target::Target;
 
 /// WebSockets from a shell.
 #[derive(Debug, Parser)]
@@ -57,17 +57,6 @@ are written to a pipe as they are, without a line end.
 
 Exit codes: 0 after an orderly end (1000, 1001 or no code), 1 after any other, 2 for wrong usage.")]
 pub(crate) struct Connect {
-    /// Where to, such as ws://localhost:9001/chat or wss://example.com/.
-    pub(crate) url: WsUri,
-
-    /// Add a header to the request, such as `Authorization: Bearer 123`.
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-
-    /// Offer a subprotocol; the preferred one first.
-    #[arg(long = "subprotocol", value_name = "NAME")]
-    pub(crate) subprotocols: Vec<String>,
-
     /// Send lines as text messages, which is the default.
     #[arg(long = "text", conflicts_with = "binary")]
     _text: bool,
@@ -81,15 +70,12 @@ pub(crate) struct Connect {
     #[arg(short, long)]
     pub(crate) verbose: bool,
 
-    #[command(flatten)]
-    pub(crate) compression: Compression,
-
-    #[command(flatten)]
-    pub(crate) encryption: Connecting,
-
     /// Send one line, print one message, close.
     #[arg(long)]
     pub(crate) one: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Clone, Debug)]
@@ -126,18 +112,6 @@ fn allowed(text: &str) -> Result<Allowed, String> {
         Ok(origin) => Ok(Allowed::Origin(origin)),
         Err(error) => Err(format!("{error}, and not `any`")),
     }
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or("a header has the form `Name: value`")?;
-    let name = name.parse().map_err(|_| "the name is not a token")?;
-    let value = value
-        .trim_matches([' ', '\t'])
-        .parse()
-        .map_err(|_| "the value has a character that can't be sent")?;
-    Ok((name, value))
 }
 
 #[cfg(test)]
@@ -182,15 +156,6 @@ mod tests {
         }
         for bad in ["", "9001", ":9001", "localhost", "localhost:http", "[::1]"] {
             assert!(listen(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn headers_are_split_at_the_first_colon() {
-        let (name, value) = header("X-Time: 12:30 ").unwrap();
-        assert_eq!((name.as_str(), value.as_bytes()), ("x-time", &b"12:30"[..]));
-        for bad in ["X-Time", ": 1", "X Time: 1", "X-Time: 1\r\nX-Other: 2"] {
-            assert!(header(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod failure;
 mod serve;
 mod signals;
 mod stderr;
+mod target;
 
 use std::process::ExitCode;
 

@@ -13,10 +13,9 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use bowline_tokio::{
-    CloseCode, CloseFrame, Config, Connector, Ended, EndedBy, Error, Event, MessageKind, Receiver,
-    Role, Sender, Volume, WebSocket, corked,
+    CloseCode, CloseFrame, Config, Ended, EndedBy, Error, Event, MessageKind, Receiver, Role,
+    Sender, Volume, WebSocket, corked,
 };
-use http::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::args;
@@ -52,7 +51,7 @@ pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
         None => (Input::Lines(Lines::open(kind)), Output::plain()),
     };
     output
-        .connected(&args.url, ws.subprotocol())
+        .connected(&args.target.url, ws.subprotocol())
         .map_err(|error| Failure::of("cannot print", &error))?;
     let mut session = Session {
         one: args.one,
@@ -71,24 +70,13 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
         // Everything is sent at once, and a slow peer still answers it.
         config = config.close(PATIENCE);
     }
-    let mut connector = Connector::new()
-        .config(config)
-        .subprotocols(&args.subprotocols);
-    for (name, value) in &args.headers {
-        connector = connector
-            .header(name.clone(), value.clone())
-            .map_err(|error| refused(args, &error))?;
-    }
-    if let Some(deflate) = args.compression.extension(Takeover::Both) {
-        connector = connector.extension(deflate);
-    }
-    if args.url.is_secure() {
-        connector = connector.tls(args.encryption.tls()?);
-    }
+    let target = &args.target;
+    let deflate = target.compression.extension(Takeover::Both);
+    let mut connector = target.connector(deflate)?.config(config);
     if args.verbose {
         connector = connector.on_request(heads::request);
     }
-    let connected = connector.connect_with_response(args.url.clone()).await;
+    let connected = connector.connect_with_response(target.url.clone()).await;
     if args.verbose {
         match &connected {
             Ok((_, response)) => heads::response(response),
@@ -98,33 +86,7 @@ async fn connect(args: &args::Connect, interactive: bool) -> Result<WebSocket, F
     }
     match connected {
         Ok((ws, _)) => Ok(ws),
-        Err(error) => Err(refused(args, &error)),
-    }
-}
-
-/// Why there is no connection, in one sentence.
-fn refused(args: &args::Connect, error: &Error) -> Failure {
-    let what = format!("cannot connect to {}", args.url);
-    match error {
-        // It says by itself that nobody can be reached.
-        Error::Connect(error) => Failure::of(what, error),
-        Error::Refused(response) => {
-            let status = response.status();
-            let body = String::from_utf8_lossy(response.body());
-            let first = body.lines().next().unwrap_or_default().trim();
-            let reason: String = first.chars().take(REASON).collect();
-            let separator = if reason.is_empty() { "" } else { ": " };
-            let hint = match status {
-                status if status.is_redirection() => " (redirects are not followed)",
-                StatusCode::OK => " (that is a page, not a WebSocket)",
-                _ => "",
-            };
-            Failure::new(format!(
-                "{what}: the server refused with status {status}{hint}{separator}{reason}"
-            ))
-        }
-        Error::Invalid(_) => Failure::of(what, error).usage(),
-        error => Failure::of(what, error),
+        Err(error) => Err(target.refused(&error)),
     }
 }
 
@@ -335,6 +297,3 @@ fn orderly(ended: Ended) -> Result<Ended, Failure> {
 
 /// How long the end may take in a pipe.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Characters of a refusal's body that are shown.
-const REASON: usize = 200;
