@@ -1,4 +1,4 @@
-use bowline_tokio::PerMessageDeflate;
+use bowline_tokio::{PerMessageDeflate, Volume};
 
 // A plain comment: clap would take the other kind for what a command does.
 // What the user says about permessage-deflate; what isn't said is left to the command.
@@ -50,6 +50,15 @@ impl Compression {
         }
         Some(deflate)
     }
+}
+
+/// What compression made of payload; `None` if nothing was compressed.
+pub(crate) fn saved(volume: Volume) -> Option<String> {
+    let Volume { payload, wire, .. } = volume;
+    let percent = wire.saturating_mul(100).checked_div(payload)?;
+    Some(format!(
+        "{payload} bytes compressed to {wire} ({percent} %)"
+    ))
 }
 
 #[cfg(test)]

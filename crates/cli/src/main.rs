@@ -7,6 +7,7 @@ mod connect;
 mod encryption;
 mod escape;
 mod failure;
+mod screen;
 mod serve;
 mod signals;
 mod stderr;

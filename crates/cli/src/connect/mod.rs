@@ -19,7 +19,7 @@ use bowline_tokio::{
 use tokio::sync::oneshot;
 
 use crate::args;
-use crate::compression::Takeover;
+use crate::compression::{self, Takeover};
 use crate::failure::{Chain, Failure};
 use crate::signals::Signals;
 use crate::stderr;
@@ -143,7 +143,7 @@ impl Session {
         let shown = ended.as_ref().ok().map(Ended::to_string);
         let finished = self.output.finish(shown.as_deref());
         for (what, volume) in self.volumes.into_iter().flatten() {
-            if let Some(note) = saved(volume) {
+            if let Some(note) = compression::saved(volume) {
                 stderr::say(format_args!("{what} {note}"));
             }
         }
@@ -204,15 +204,6 @@ async fn listen(
         (Ok(()), Some(ended)) => Ok(ended.clone()),
         (Ok(()), None) => Err(Failure::new("the connection has no end")),
     }
-}
-
-/// What compression made of payload; `None` if nothing was compressed.
-fn saved(volume: Volume) -> Option<String> {
-    let Volume { payload, wire, .. } = volume;
-    let percent = wire.saturating_mul(100).checked_div(payload)?;
-    Some(format!(
-        "{payload} bytes compressed to {wire} ({percent} %)"
-    ))
 }
 
 /// False if the reader of our output has had enough, as after `| head`.

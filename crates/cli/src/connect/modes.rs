@@ -15,8 +15,7 @@ impl Modes {
         use rustix::termios::{
             InputModes, LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr,
         };
-        // A terminal that can't move its cursor can't show a line that changes.
-        if std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb") {
+        if !crate::screen::moves_cursor() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let stdin = io::stdin();
@@ -46,15 +45,4 @@ impl Drop for Modes {
         // A terminal that is gone needs no modes.
         let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &self.before);
     }
-}
-
-/// The width of the terminal.
-pub(super) fn columns() -> usize {
-    #[cfg(unix)]
-    if let Ok(size) = rustix::termios::tcgetwinsize(io::stdout())
-        && size.ws_col > 1
-    {
-        return size.ws_col.into();
-    }
-    80
 }

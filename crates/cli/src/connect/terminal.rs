@@ -10,11 +10,12 @@ use tokio::sync::mpsc;
 
 use crate::escape;
 use crate::failure::Failure;
+use crate::screen;
 
 use super::command::{self, Order};
 use super::editor::{Editor, Typed, width};
 use super::history::History;
-use super::modes::{self, Modes};
+use super::modes::Modes;
 
 /// A line that is being edited at the bottom, and what is printed above it meanwhile.
 pub(super) struct Terminal {
@@ -126,7 +127,7 @@ impl Terminal {
         if self.modes.is_none() {
             return;
         }
-        let columns = modes::columns();
+        let columns = screen::columns();
         let (before, behind) = self.editor.line();
         let (before, behind) = (visible(before), visible(behind));
         let cursor = place((0, 0), PROMPT, columns);
