@@ -1,7 +1,9 @@
-use bowline_tokio::{Origin, OriginPolicy};
+use std::time::Duration;
+
+use bowline_tokio::{MessageKind, Origin, OriginPolicy, PerMessageDeflate};
 use clap::{Parser, Subcommand};
 
-use crate::compression::Compression;
+use crate::compression::{Compression, Takeover};
 use crate::encryption::Serving;
 use crate::target::Target;
 
@@ -17,6 +19,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Serve(Serve),
     Connect(Connect),
+    Bench(Bench),
 }
 
 /// Serve an echo, a chat room and a page for both.
@@ -57,13 +60,8 @@ are written to a pipe as they are, without a line end.
 
 Exit codes: 0 after an orderly end (1000, 1001 or no code), 1 after any other, 2 for wrong usage.")]
 pub(crate) struct Connect {
-    /// Send lines as text messages, which is the default.
-    #[arg(long = "text", conflicts_with = "binary")]
-    _text: bool,
-
-    /// Send lines as binary messages.
-    #[arg(long)]
-    pub(crate) binary: bool,
+    #[command(flatten)]
+    pub(crate) kind: Kind,
 
     /// Show both heads of the opening handshake and how much compression saved, on standard error. Heads hold
     /// cookies and credentials.
@@ -76,6 +74,78 @@ pub(crate) struct Connect {
 
     #[command(flatten)]
     pub(crate) target: Target,
+}
+
+/// Measure how fast a server echoes: rate, and times from a message to its echo.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The server must send every message back. Each echo is compared with what was sent: kind, length and
+contents. What is measured begins when all connections are open and warm.
+
+On a terminal a line on standard error tells how it goes: figures of the last half second, and what
+went wrong so far. Ctrl-c ends early, with the figures so far; a second one ends at once.
+
+Exit codes: 0 if every message came back as it was, 1 if one was lost or altered or no connection
+could be opened, 2 for wrong usage.")]
+pub(crate) struct Bench {
+    /// How many connections to open.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) connections: u16,
+
+    /// How many messages are under way on each connection: one is sent when one comes back.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) depth: u16,
+
+    /// The length of each message.
+    #[arg(long, value_name = "BYTES", default_value_t = 128)]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=1024 * 1024 * 1024))]
+    pub(crate) size: u32,
+
+    #[command(flatten)]
+    pub(crate) kind: Kind,
+
+    /// How long to measure.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
+    pub(crate) time: Duration,
+
+    /// Measure so many messages in all, however long they take.
+    #[arg(long, value_name = "N", conflicts_with = "time")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) messages: Option<u64>,
+
+    /// How long to exchange messages before anything is measured; 0 for not at all.
+    #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
+    pub(crate) warm_up: Duration,
+
+    /// How long a connection may take to open, and how long nothing may come back before it is given up.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = some_seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Print one JSON object, and nothing else, to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Offer permessage-deflate. Without this, and without the options that say how, nothing is compressed.
+    #[arg(long, conflicts_with = "no_deflate")]
+    deflate: bool,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+// A plain comment: clap would take the other kind for what a command does.
+// What a client sends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Kind {
+    /// Send text messages, which is the default.
+    #[arg(long = "text", conflicts_with = "binary")]
+    _text: bool,
+
+    /// Send binary messages.
+    #[arg(long)]
+    binary: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +167,25 @@ impl Serve {
     }
 }
 
+impl Bench {
+    /// The extension to offer, or `None` if nothing is to be compressed.
+    pub(crate) fn extension(&self) -> Option<PerMessageDeflate> {
+        let compression = &self.target.compression;
+        let wanted = self.deflate || compression.is_told();
+        wanted.then(|| compression.extension(Takeover::Both))?
+    }
+}
+
+impl Kind {
+    pub(crate) const fn get(self) -> MessageKind {
+        if self.binary {
+            MessageKind::Binary
+        } else {
+            MessageKind::Text
+        }
+    }
+}
+
 fn listen(text: &str) -> Result<String, String> {
     match text.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.into()),
@@ -111,6 +200,21 @@ fn allowed(text: &str) -> Result<Allowed, String> {
     match text.parse() {
         Ok(origin) => Ok(Allowed::Origin(origin)),
         Err(error) => Err(format!("{error}, and not `any`")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().map(Duration::try_from_secs_f64);
+    match seconds {
+        Some(Ok(time)) => Ok(time),
+        _ => Err("a time is a number of seconds, such as 2.5".into()),
+    }
+}
+
+fn some_seconds(text: &str) -> Result<Duration, String> {
+    match seconds(text)? {
+        Duration::ZERO => Err("that is no time".into()),
+        time => Ok(time),
     }
 }
 

@@ -8,7 +8,7 @@ pub(crate) struct Compression {
     #[arg(long)]
     no_deflate: bool,
 
-    /// Whose messages may refer to earlier ones, outbound being ours; `none` unless told for serve, `both` for connect.
+    /// Whose messages may refer to earlier ones, outbound being ours; `none` unless told for serve, `both` for clients.
     #[arg(long, value_name = "WHOSE", conflicts_with = "no_deflate")]
     context_takeover: Option<Takeover>,
 
@@ -33,6 +33,13 @@ pub(crate) enum Takeover {
 }
 
 impl Compression {
+    /// True if the user says how to compress.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.context_takeover.is_some()
+            || self.outbound_window_bits.is_some()
+            || self.inbound_window_bits.is_some()
+    }
+
     /// The extension, or `None` if there is to be none; with this takeover unless the user wants another.
     pub(crate) fn extension(&self, takeover: Takeover) -> Option<PerMessageDeflate> {
         if self.no_deflate {

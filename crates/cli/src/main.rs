@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bench;
 mod compression;
 mod connect;
 mod encryption;
@@ -38,6 +39,7 @@ fn run(command: Command) -> Result<(), Failure> {
         match command {
             Command::Serve(serve) => serve::run(serve).await,
             Command::Connect(connect) => connect::run(connect).await,
+            Command::Bench(bench) => bench::run(bench).await,
         }
     });
     // Output that nobody takes must not keep the program.

@@ -1,4 +1,4 @@
-//! `bowline connect` on a terminal.
+//! The program on a terminal.
 #![cfg(unix)]
 
 mod common;
@@ -10,8 +10,9 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::thread;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 
-use common::{Server, bowline};
+use common::{Server, bowline, signal};
 
 /// The program at a terminal, and the person in front of it.
 struct Session {
@@ -27,15 +28,7 @@ impl Session {
     }
 
     fn with(arguments: &[&str], home: &Home) -> Self {
-        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&screen).unwrap();
-        unlockpt(&screen).unwrap();
-        let name = ptsname(&screen, Vec::new()).unwrap();
-        let terminal = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap();
+        let (screen, terminal) = terminal();
         let child = bowline(["connect"].iter().chain(arguments))
             .stdin(Stdio::from(terminal.try_clone().unwrap()))
             .stdout(Stdio::from(terminal.try_clone().unwrap()))
@@ -45,9 +38,27 @@ impl Session {
             .env("NO_COLOR", "1")
             .spawn()
             .unwrap();
+        Self::of(child, screen)
+    }
+
+    /// `bowline bench` without warm-up; only its notes go to the terminal if `stdout` is somewhere else.
+    fn bench(arguments: &[&str], term: &str, stdout: Option<Stdio>) -> Self {
+        let (screen, terminal) = terminal();
+        let stdout = stdout.unwrap_or_else(|| terminal.try_clone().unwrap().into());
+        let child = bowline(["bench", "--warm-up", "0"].iter().chain(arguments))
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(Stdio::from(terminal))
+            .env("TERM", term)
+            .spawn()
+            .unwrap();
+        Self::of(child, screen)
+    }
+
+    const fn of(child: Child, screen: File) -> Self {
         Self {
             child,
-            screen: screen.into(),
+            screen,
             shown: String::new(),
         }
     }
@@ -90,6 +101,27 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What is in front of a person, and what a program has of it.
+fn terminal() -> (File, File) {
+    let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&screen).unwrap();
+    unlockpt(&screen).unwrap();
+    let name = ptsname(&screen, Vec::new()).unwrap();
+    let terminal = File::options()
+        .read(true)
+        .write(true)
+        .open(name.to_str().unwrap())
+        .unwrap();
+    let size = Winsize {
+        ws_row: 24,
+        ws_col: 120,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    tcsetwinsize(&terminal, size).unwrap();
+    (screen.into(), terminal)
 }
 
 /// A directory for the history; it goes with this value.
@@ -218,4 +250,52 @@ fn the_end_gives_the_terminal_back() {
         .join()
         .unwrap();
     assert!(served.contains("closed by us: 1001"), "{served}");
+}
+
+#[test]
+fn a_measurement_shows_how_it_goes_until_it_is_done() {
+    let server = Server::start(&[]);
+    let url = server.url("/echo");
+    let options = [&url, "--connections", "2", "--time", "3600"];
+    let mut session = Session::bench(&options, "xterm", None);
+    session.expect("\ropening 2 connections  ");
+    session.expect(" s  ");
+    for part in ["/s  ", " MiB/s  p50 ", "  p90 ", "  p99 ", "  p99.9 "] {
+        session.expect(part);
+    }
+    session.expect("  2 open\x1b[K\r");
+    signal(&session.child, "INT");
+    // The line is gone when the table comes.
+    session.expect(&format!("\r\x1b[K{url}: 2 connections, "));
+    session.expect("\r\nconnections  2 opened, 0 failed, 0 ended early\r\n");
+    let (status, rest) = session.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(!rest.contains('\x1b'), "{rest:?}");
+}
+
+#[test]
+fn a_measurement_for_programs_shows_people_how_it_goes() {
+    let server = Server::start(&[]);
+    let options = [&server.url("/echo"), "--time", "3600", "--json"];
+    let mut session = Session::bench(&options, "xterm", Some(Stdio::piped()));
+    session.expect("  1 open\x1b[K\r");
+    signal(&session.child, "INT");
+    let mut json = String::new();
+    let mut stdout = session.child.stdout.take().unwrap();
+    stdout.read_to_string(&mut json).unwrap();
+    assert!(json.starts_with('{') && json.ends_with("}\n"), "{json}");
+    let (status, rest) = session.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(rest.ends_with("\r\x1b[K"), "{rest:?}");
+}
+
+#[test]
+fn a_terminal_that_can_not_move_its_cursor_shows_the_table_only() {
+    let server = Server::start(&[]);
+    let url = server.url("/echo");
+    let session = Session::bench(&[&url, "--messages", "10"], "dumb", None);
+    let (status, shown) = session.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(shown.starts_with(&url), "{shown:?}");
+    assert!(!shown.contains('\x1b'), "{shown:?}");
 }

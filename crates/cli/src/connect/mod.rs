@@ -13,8 +13,8 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use bowline_tokio::{
-    CloseCode, CloseFrame, Config, Ended, EndedBy, Error, Event, MessageKind, Receiver, Role,
-    Sender, Volume, WebSocket, corked,
+    CloseCode, CloseFrame, Config, Ended, EndedBy, Error, Event, Receiver, Role, Sender, Volume,
+    WebSocket, corked,
 };
 use tokio::sync::oneshot;
 
@@ -35,11 +35,7 @@ pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
     let ws = connect(&args, interactive).await?;
     let mut signals =
         Signals::new().map_err(|error| Failure::of("cannot wait for ctrl-c", &error))?;
-    let kind = if args.binary {
-        MessageKind::Binary
-    } else {
-        MessageKind::Text
-    };
+    let kind = args.kind.get();
     let terminal = if interactive {
         Terminal::open(kind).ok()
     } else {
