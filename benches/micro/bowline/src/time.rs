@@ -1,0 +1,3 @@
+fn main() {
+    bench_micro_harness::time("bowline", bench_micro_bowline::CASES);
+}
