@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: how fast Bowline is beside other libraries.
 
 mod deflate;
+mod micro;
 
 use std::num::NonZeroU32;
 
@@ -9,13 +10,18 @@ use crate::args::Args;
 
 pub(crate) const HELP: &str = "
 cargo xtask bench deflate [--rounds N]
+cargo xtask bench micro [--rounds N] [--ours] [--json FILE]
 
   deflate   messages compressed, sent, received and inflated: the packages in benches/deflate
+  micro     messages echoed in memory, at each layer and by other libraries: the packages in benches/micro
 
-Builds the packages for release, runs them in turn, and prints tables: the median CPU time of a message, the same divided
-by that of Bowline in the same round, and the bytes on the wire. Wants a machine that does nothing else.
+Builds the packages for release, runs them in turn, and prints tables: the CPU time of a message, and the same divided
+by that of Bowline in the same round. deflate adds the bytes on the wire; micro adds instructions, which callgrind
+counts, and allocations. Wants a machine that does nothing else.
 
   --rounds N   how often, 1 by default; the median of the rounds counts
+  --ours       micro: without other libraries
+  --json FILE  micro: writes what was measured there, too
 ";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -25,10 +31,16 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
             .parse()
             .map_err(|error| format!("--rounds {text}: {error}"))?,
     };
-    let bench = args.word();
-    args.finish()?;
-    match bench.as_deref() {
-        Some("deflate") => deflate::run(rounds),
+    match args.word().as_deref() {
+        Some("deflate") => {
+            args.finish()?;
+            deflate::run(rounds)
+        }
+        Some("micro") => {
+            let options = micro::Options::new(&mut args)?;
+            args.finish()?;
+            micro::run(rounds, &options)
+        }
         _ => Err("which one? See --help".into()),
     }
 }
@@ -60,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_is_refused_before_anything_runs() {
-        for line in ["", "sockets", "deflate --fast", "deflate --rounds=0"] {
+        for line in ["", "sockets", "deflate --ours", "micro --rounds=0"] {
             let args = Args::new(line.split_whitespace().map(str::to_owned));
             assert!(run(args).is_err(), "{line}");
         }

@@ -1,4 +1,4 @@
-//! Folders that are filled once, with what others wrote.
+//! Brings what others wrote, once.
 
 use std::fs;
 use std::path::Path;
@@ -20,6 +20,27 @@ pub(crate) fn python(step: &mut Step, pins: &Path, folder: &Path) -> Result<bool
             .arg(pins);
         step.command(&mut pip)
     })
+}
+
+/// Installs Debian's package of the program `name`, which isn't there.
+pub(crate) fn debian(step: &mut Step, name: &str) -> Result<()> {
+    let mut install = Command::new("apt-get");
+    install
+        .args(["install", "--yes", "--no-install-recommends"])
+        .args(["-o", "DPkg::Lock::Timeout=120", name])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    let installed = apt(step, &mut install);
+    Ok(installed
+        .map_err(|error| format!("there is none, and installing Debian's failed: {error}"))?)
+}
+
+/// Runs `apt-get`, and again with new lists of packages: there may be none yet, or old ones.
+pub(crate) fn apt(step: &mut Step, command: &mut Command) -> Result<()> {
+    if step.command(command).is_ok() {
+        return Ok(());
+    }
+    step.command(Command::new("apt-get").arg("update"))?;
+    step.command(command)
 }
 
 /// Empties `folder` and has `work` fill it with what is `wanted`; false if it holds just that. What a failure leaves

@@ -66,13 +66,7 @@ fn chromium(step: &mut Step, lab: &Lab) -> Result<bool> {
     if program(lab, CHROMIUM).is_ok() {
         return Ok(false);
     }
-    let mut install = Command::new("apt-get");
-    install
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(["-o", "DPkg::Lock::Timeout=120", "chromium"])
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    apt(step, &mut install)
-        .map_err(|error| format!("there is none, and installing Debian's failed: {error}"))?;
+    install::debian(step, "chromium")?;
     program(lab, CHROMIUM).map(|_| true)
 }
 
@@ -91,7 +85,7 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
             .args(["--no-install-recommends", "-o", "Debug::NoLocking=1", "-o"])
             .arg(format!("Dir::Cache::archives={}", packages.display()))
             .arg(name);
-        apt(step, &mut fetch)
+        install::apt(step, &mut fetch)
             .map_err(|error| format!("there is none, and fetching Debian's failed: {error}"))?;
         for entry in fs::read_dir(&packages)? {
             let path = entry?.path();
@@ -108,15 +102,6 @@ fn unpack(step: &mut Step, lab: &Lab, name: &str) -> Result<bool> {
 /// Where the program `name` is unpacked, with what it needs.
 fn debian(lab: &Lab, name: &str) -> PathBuf {
     lab.target.join("debian").join(name)
-}
-
-/// Runs `apt-get`, and again with new lists of packages: there may be none yet, or old ones.
-fn apt(step: &mut Step, command: &mut Command) -> Result<()> {
-    if step.command(command).is_ok() {
-        return Ok(());
-    }
-    step.command(Command::new("apt-get").arg("update"))?;
-    step.command(command)
 }
 
 /// The program that goes by one of `names`: the system's, or one that was unpacked whole.

@@ -1,0 +1,126 @@
+//! Messages echoed in memory, without a kernel.
+
+mod callgrind;
+mod cell;
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::args::Args;
+use crate::steps::{Step, Steps};
+use crate::workspace::{Workspace, cargo};
+use crate::{Result, peers};
+use cell::{Cell, entry};
+
+/// What is measured, and how it is told.
+pub(super) struct Options {
+    /// Without other libraries.
+    ours: bool,
+    /// Where to write JSON.
+    json: Option<String>,
+}
+
+impl Options {
+    pub(super) fn new(args: &mut Args) -> Result<Self> {
+        Ok(Self {
+            ours: args.flag("--ours"),
+            json: args.value("--json")?,
+        })
+    }
+}
+
+pub(super) fn run(rounds: NonZeroU32, options: &Options) -> Result<()> {
+    let workspace = Workspace::here()?;
+    let packages = match options.ours {
+        true => &PACKAGES[..1],
+        false => &PACKAGES[..],
+    };
+    let mut all = Vec::new();
+    let mut steps = Steps::new(&workspace.target)?;
+    steps.run("micro_build", |step| {
+        for package in packages {
+            step.say(package)?;
+            build(step, &workspace, package)?;
+        }
+        Ok(String::new())
+    })?;
+    for round in 1..=rounds.get() {
+        steps.run(&format!("micro_time_{round}"), |step| {
+            for package in packages {
+                step.say(package)?;
+                for (cell, time) in measure(step, &workspace, package, "time", "ns")? {
+                    entry(&mut all, cell).times.push(time);
+                }
+            }
+            Ok(String::new())
+        })?;
+    }
+    steps.run("micro_allocations", |step| {
+        for package in packages {
+            for (cell, allocations) in allocations(step, &workspace, package)? {
+                entry(&mut all, cell).allocations = Some(allocations);
+            }
+        }
+        Ok(String::new())
+    })?;
+    steps.run("micro_instructions", |step| {
+        if let Err(error) = callgrind::find(step) {
+            return Ok(format!("left out: {error}"));
+        }
+        for one in &mut all {
+            let program = program(&workspace, &one.cell.library, "time");
+            one.instructions = Some(callgrind::instructions(step, &program, &one.cell)?);
+        }
+        callgrind::version().ok_or_else(|| "valgrind is gone".into())
+    })?;
+    steps.finish()?;
+    print!("{}", cell::tables(&all)?);
+    if let Some(path) = &options.json {
+        fs::write(path, format!("{:#}\n", cell::json(&all)))?;
+    }
+    Ok(())
+}
+
+/// Builds the programs of a package, which shares what it can with the others.
+fn build(step: &mut Step, workspace: &Workspace, package: &str) -> Result<()> {
+    let mut build = cargo(&workspace.root.join("benches/micro").join(package));
+    build.env("CARGO_TARGET_DIR", target(workspace));
+    step.command(build.args(["build", "--release", "--locked", "--bins"]))
+}
+
+fn target(workspace: &Workspace) -> PathBuf {
+    workspace.target.join("benches")
+}
+
+/// Where [`build`] put what measures this of a package.
+fn program(workspace: &Workspace, package: &str, what: &str) -> PathBuf {
+    let folder = target(workspace).join("release");
+    peers::program(folder, &format!("micro-{package}-{what}"))
+}
+
+/// How often memory is taken for a message, in each cell of a package.
+fn allocations(step: &mut Step, workspace: &Workspace, package: &str) -> Result<Vec<(Cell, f64)>> {
+    measure(step, workspace, package, "allocations", "allocations")
+}
+
+/// Runs what measures `what` of a package, and reads its lines.
+fn measure(
+    step: &mut Step,
+    workspace: &Workspace,
+    package: &str,
+    what: &str,
+    unit: &str,
+) -> Result<Vec<(Cell, f64)>> {
+    let mut command = Command::new(program(workspace, package, what));
+    let mut lines = Vec::new();
+    step.watch(&mut command, |line| {
+        lines.push(Cell::parse(line, unit));
+        false
+    })?;
+    lines.into_iter().collect()
+}
+
+/// Ours, then the others.
+const PACKAGES: [&str; 1] = ["bowline"];
