@@ -123,4 +123,13 @@ fn measure(
 }
 
 /// Ours, then the others.
-const PACKAGES: [&str; 1] = ["bowline"];
+const PACKAGES: [&str; 8] = [
+    "bowline",
+    "tokio-tungstenite",
+    "fastwebsockets",
+    "tokio-websockets",
+    "yawc",
+    "sockudo-ws",
+    "web-socket",
+    "soketto",
+];

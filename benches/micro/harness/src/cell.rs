@@ -4,7 +4,8 @@ use bowline_testing::alloc::CountingAllocator;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Builder;
 
-use crate::{Output, Wire, wire};
+use crate::wire::{self, Sent};
+use crate::{Output, Wire};
 
 /// A way to echo.
 pub struct Case {
@@ -20,6 +21,7 @@ struct Cell {
     len: usize,
     messages: usize,
     wake_up: Box<dyn FnMut()>,
+    sent: Sent,
     output: Output,
     /// Bytes that a wake-up writes.
     replies: u64,
@@ -91,34 +93,38 @@ impl Cell {
     fn open(case: &Case, len: usize) -> Self {
         let messages = (BATCH / len).clamp(1, MESSAGES);
         let wire = Wire::new(len, messages, CHECKED);
-        let output = wire.output.clone();
-        let mut wake_up = (case.open)(wire);
         let replies = wire::replies(len, messages);
-        for _ in 0..CHECKED {
-            wake_up();
-        }
-        let case = case.name;
-        assert!(
-            output.kept() == replies.repeat(CHECKED),
-            "{case} altered a message of {len} bytes, or held it back"
-        );
-        Self {
-            case,
+        let mut cell = Self {
+            case: case.name,
             len,
             messages,
-            wake_up,
-            output,
+            sent: wire.input.sent(),
+            output: wire.output.clone(),
+            wake_up: (case.open)(wire),
             replies: replies.len() as u64,
-        }
+        };
+        cell.run(CHECKED);
+        assert!(
+            cell.output.kept() == replies.repeat(CHECKED),
+            "{} altered a message of {len} bytes",
+            cell.case
+        );
+        cell
     }
 
     fn run(&mut self, wake_ups: usize) {
         let before = self.output.bytes();
         for _ in 0..wake_ups {
+            self.sent.send();
             (self.wake_up)();
         }
         let written = self.output.bytes() - before;
-        assert_eq!(written, wake_ups as u64 * self.replies, "{}", self.case);
+        let Self { case, len, .. } = self;
+        assert_eq!(
+            written,
+            wake_ups as u64 * self.replies,
+            "{case} held back a message of {len} bytes"
+        );
     }
 
     /// Nanoseconds of CPU time for a message: the least of many samples. What disturbs only adds to it.

@@ -11,7 +11,13 @@ pub struct Wire {
 pub struct Input {
     batch: Arc<[u8]>,
     at: usize,
+    wake_ups: u64,
+    sent: Sent,
 }
+
+/// For how many wake-ups the client has sent frames.
+#[derive(Clone, Default)]
+pub(crate) struct Sent(Arc<AtomicU64>);
 
 /// Where a server writes. The bytes are counted and dropped.
 #[derive(Clone)]
@@ -29,10 +35,13 @@ impl Wire {
     /// `wake_ups`.
     pub(crate) fn new(len: usize, messages: usize, wake_ups: usize) -> Self {
         let replies = replies(len, messages).len() * wake_ups;
+        let batch: Arc<[_]> = requests(len, messages).into();
         Self {
             input: Input {
-                batch: requests(len, messages).into(),
-                at: 0,
+                at: batch.len(),
+                batch,
+                wake_ups: 0,
+                sent: Sent::default(),
             },
             output: Output(Arc::new(Written {
                 bytes: AtomicU64::new(0),
@@ -44,16 +53,30 @@ impl Wire {
 }
 
 impl Input {
-    /// The bytes that come next, at most `room`; `None` once all of this wake-up have come. After it, those of the next.
+    /// The bytes that come next, at most `room`; `None` while there are none.
     pub fn take(&mut self, room: usize) -> Option<&[u8]> {
-        let left = &self.batch[self.at..];
-        if left.is_empty() {
+        if self.at == self.batch.len() {
+            if self.wake_ups == self.sent.0.load(Relaxed) {
+                return None;
+            }
+            self.wake_ups += 1;
             self.at = 0;
-            return None;
         }
+        let left = &self.batch[self.at..];
         let taken = &left[..left.len().min(room)];
         self.at += taken.len();
         Some(taken)
+    }
+
+    pub(crate) fn sent(&self) -> Sent {
+        self.sent.clone()
+    }
+}
+
+impl Sent {
+    /// Sends the frames of the next wake-up.
+    pub(crate) fn send(&self) {
+        self.0.store(self.0.load(Relaxed) + 1, Relaxed);
     }
 }
 

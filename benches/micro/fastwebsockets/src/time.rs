@@ -1,0 +1,3 @@
+fn main() {
+    bench_micro_harness::time("fastwebsockets", bench_micro_fastwebsockets::CASES);
+}

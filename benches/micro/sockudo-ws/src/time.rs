@@ -1,0 +1,3 @@
+fn main() {
+    bench_micro_harness::time("sockudo-ws", bench_micro_sockudo_ws::CASES);
+}

@@ -1,0 +1,3 @@
+fn main() {
+    bench_micro_harness::time("soketto", bench_micro_soketto::CASES);
+}
