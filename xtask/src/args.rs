@@ -41,6 +41,14 @@ impl Args {
         Ok(None)
     }
 
+    /// Takes the first, unless it is an option.
+    pub(crate) fn first(&mut self) -> Option<String> {
+        match self.0.first() {
+            Some(arg) if !arg.starts_with('-') => Some(self.0.remove(0)),
+            _ => None,
+        }
+    }
+
     /// Takes the first that is no option: call it when the options are taken.
     pub(crate) fn word(&mut self) -> Option<String> {
         let at = self.0.iter().position(|arg| !arg.starts_with('-'))?;
@@ -96,6 +104,13 @@ mod tests {
         assert_eq!(args.word().as_deref(), Some("header"));
         assert_eq!(args.word(), None);
         args.finish().unwrap();
+    }
+
+    #[test]
+    fn the_first_is_taken_unless_it_is_an_option() {
+        let mut args = args("sockets --rounds 3");
+        assert_eq!(args.first().as_deref(), Some("sockets"));
+        assert_eq!(args.first(), None);
     }
 
     #[test]

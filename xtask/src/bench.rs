@@ -2,6 +2,7 @@
 
 mod deflate;
 mod micro;
+mod sockets;
 
 use std::num::NonZeroU32;
 
@@ -11,38 +12,45 @@ use crate::args::Args;
 pub(crate) const HELP: &str = "
 cargo xtask bench deflate [--rounds N]
 cargo xtask bench micro [--rounds N] [--ours] [--json FILE]
+cargo xtask bench sockets [--full] [--servers LIST] [--cells LIST] [--rounds N] [--seconds S] [--json FILE]
 
   deflate   messages compressed, sent, received and inflated: the packages in benches/deflate
   micro     messages echoed in memory, at each layer and by other libraries: the packages in benches/micro
+  sockets   messages echoed over TCP, by Bowline, others and a raw echo: the packages in benches/sockets
 
-Builds the packages for release, runs them in turn, and prints tables: the CPU time of a message, and the same divided
-by that of Bowline in the same round. deflate adds the bytes on the wire; micro adds instructions, which callgrind
-counts, and allocations. Wants a machine that does nothing else.
+Builds the packages for release, runs them in turn, and prints tables. Wants a machine that does nothing else. deflate
+and micro print the median CPU time of a message and the same divided by that of Bowline in the same round; deflate adds
+the bytes on the wire, micro instructions, which callgrind counts, and allocations. sockets prints the CPU time that the
+server took for a message, and the same divided by that of the raw echo in the same round: the median, and between which
+values it lies at 95 %. Needs Linux.
 
-  --rounds N   how often, 1 by default; the median of the rounds counts
-  --ours       micro: without other libraries
-  --json FILE  micro: writes what was measured there, too
+  --rounds N       how often, by default once or, for sockets, three times
+  --json FILE      micro, sockets: writes what was measured there, too
+  --ours           micro: without other libraries
+  --full           sockets: all cells and servers; those with one message in flight at least 20 times
+  --servers LIST   sockets: these only; names, or `all`, `bowline`, `limits`, `rivals`
+  --cells LIST     sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `goals`
+  --seconds S      sockets: how long each is measured each time; 0.25 by default
 ";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
-    let rounds = match args.value("--rounds")? {
-        None => NonZeroU32::MIN,
-        Some(text) => text
-            .parse()
-            .map_err(|error| format!("--rounds {text}: {error}"))?,
-    };
-    match args.word().as_deref() {
-        Some("deflate") => {
-            args.finish()?;
-            deflate::run(rounds)
-        }
-        Some("micro") => {
-            let options = micro::Options::new(&mut args)?;
-            args.finish()?;
-            micro::run(rounds, &options)
-        }
+    match args.first().as_deref() {
+        Some("deflate") => deflate::run(args),
+        Some("micro") => micro::run(args),
+        Some("sockets") => sockets::run(args),
         _ => Err("which one? See --help".into()),
     }
+}
+
+/// Takes `--rounds`.
+fn rounds(args: &mut Args, default: u32) -> Result<u32> {
+    let Some(text) = args.value("--rounds")? else {
+        return Ok(default);
+    };
+    let rounds: NonZeroU32 = text
+        .parse()
+        .map_err(|error| format!("--rounds {text}: {error}"))?;
+    Ok(rounds.get())
 }
 
 /// Each once, in the order of the first.
@@ -72,7 +80,13 @@ mod tests {
 
     #[test]
     fn what_it_does_not_know_is_refused_before_anything_runs() {
-        for line in ["", "sockets", "deflate --ours", "micro --rounds=0"] {
+        for line in [
+            "",
+            "socket",
+            "deflate --ours",
+            "deflate --rounds=0",
+            "micro --rounds=0",
+        ] {
             let args = Args::new(line.split_whitespace().map(str::to_owned));
             assert!(run(args).is_err(), "{line}");
         }

@@ -237,7 +237,8 @@ fn seconds(took: Duration) -> String {
     format!("{:.1} s", took.as_secs_f64())
 }
 
-fn paint(colour: &str, text: &str) -> String {
+/// Colours `text` if somebody looks at it.
+pub(crate) fn paint(colour: &str, text: &str) -> String {
     if io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
         format!("\x1b[{colour}m{text}\x1b[0m")
     } else {
@@ -251,9 +252,9 @@ const TAIL: usize = 60;
 /// How long a command may say nothing.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
-const BOLD: &str = "1";
-const GREEN: &str = "32";
-const RED: &str = "31";
+pub(crate) const BOLD: &str = "1";
+pub(crate) const GREEN: &str = "32";
+pub(crate) const RED: &str = "31";
 
 #[cfg(test)]
 mod tests {

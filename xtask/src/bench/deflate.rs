@@ -2,22 +2,25 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::{distinct, median};
+use super::{distinct, median, rounds};
 use crate::Result;
+use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 
-pub(super) fn run(rounds: NonZeroU32) -> Result<()> {
+pub(super) fn run(mut args: Args) -> Result<()> {
+    let rounds = rounds(&mut args, 1)?;
+    args.finish()?;
+
     let workspace = Workspace::here()?;
     let mut steps = Steps::new(&workspace.target)?;
     steps.run("bench_build", |step| build(step, &workspace))?;
     let mut results = Vec::new();
-    for round in 1..=rounds.get() {
+    for round in 1..=rounds {
         steps.run(&format!("bench_round_{round}"), |step| {
             for package in PACKAGES {
                 step.say(package)?;

@@ -4,36 +4,24 @@ mod callgrind;
 mod cell;
 
 use std::fs;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::rounds;
 use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 use crate::{Result, peers};
 use cell::{Cell, entry};
 
-/// What is measured, and how it is told.
-pub(super) struct Options {
-    /// Without other libraries.
-    ours: bool,
-    /// Where to write JSON.
-    json: Option<String>,
-}
+pub(super) fn run(mut args: Args) -> Result<()> {
+    let rounds = rounds(&mut args, 1)?;
+    let ours = args.flag("--ours");
+    let json = args.value("--json")?;
+    args.finish()?;
 
-impl Options {
-    pub(super) fn new(args: &mut Args) -> Result<Self> {
-        Ok(Self {
-            ours: args.flag("--ours"),
-            json: args.value("--json")?,
-        })
-    }
-}
-
-pub(super) fn run(rounds: NonZeroU32, options: &Options) -> Result<()> {
     let workspace = Workspace::here()?;
-    let packages = match options.ours {
+    let packages = match ours {
         true => &PACKAGES[..1],
         false => &PACKAGES[..],
     };
@@ -46,7 +34,7 @@ pub(super) fn run(rounds: NonZeroU32, options: &Options) -> Result<()> {
         }
         Ok(String::new())
     })?;
-    for round in 1..=rounds.get() {
+    for round in 1..=rounds {
         steps.run(&format!("micro_time_{round}"), |step| {
             for package in packages {
                 step.say(package)?;
@@ -77,7 +65,7 @@ pub(super) fn run(rounds: NonZeroU32, options: &Options) -> Result<()> {
     })?;
     steps.finish()?;
     print!("{}", cell::tables(&all)?);
-    if let Some(path) = &options.json {
+    if let Some(path) = json {
         fs::write(path, format!("{:#}\n", cell::json(&all)))?;
     }
     Ok(())
