@@ -2,6 +2,7 @@ mod driver;
 
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -84,8 +85,7 @@ impl<T: Transport> Receiver<T> {
     ///
     /// Cancel safe: if another branch wins, no message was taken.
     pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> {
-        // Not an `async fn`: each of those moves what comes out once more.
-        poll_fn(|cx| self.poll_recv(cx))
+        Recv(self)
     }
 
     /// Receives the next message without taking it: it is lent until the next call, with neither copy nor
@@ -196,6 +196,7 @@ impl<T: Transport> Receiver<T> {
         })
     }
 
+    #[inline(always)]
     pub(crate) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -204,6 +205,11 @@ impl<T: Transport> Receiver<T> {
             self.give_back_block();
             return Poll::Ready(Ok(Some(message)));
         }
+        self.poll_message(cx)
+    }
+
+    #[inline(never)]
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         self.poll_owned(cx, take::message)
     }
 
@@ -235,6 +241,19 @@ impl<T: Transport> Receiver<T> {
             self.block.get_or_insert_with(Block::take).lend(lent);
         }
         place
+    }
+}
+
+/// A message to come. A type of its own, and inlined, so that the message is moved once on its way to whoever awaits
+/// it: a move right after it was made takes as long as all that was done to find it.
+struct Recv<'a, T: Transport>(&'a mut Receiver<T>);
+
+impl<T: Transport> Future for Recv<'_, T> {
+    type Output = Result<Option<Message>, Error>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_recv(cx)
     }
 }
 
