@@ -2,13 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod halves;
-mod io;
 mod network;
 mod stream;
 mod tls;
 
-pub use halves::{Halves, ReadHalf, WriteHalf};
-pub use io::{Io, Shared};
+pub use halves::{Halves, Io, ReadHalf, WriteHalf};
 pub use network::{Network, Over};
 pub use stream::{Stream, StreamReader, StreamWriter};
 

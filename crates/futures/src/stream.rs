@@ -1,17 +1,15 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bowline_io::{PollRead, PollWrite, Transport};
+use bowline_io::Transport;
 use futures_io::{AsyncRead, AsyncWrite};
 
-use crate::Network;
-#[cfg(feature = "rustls-tls")]
-use crate::io::Shared;
-#[cfg(feature = "rustls-tls")]
-use crate::tls::{self, Encrypted};
 use crate::tls::{ClientTls, ServerTls};
+use crate::{Halves, Network, ReadHalf, WriteHalf};
+#[cfg(feature = "rustls-tls")]
+use crate::{Io, tls};
 
 /// A TCP stream of a [`Network`], with `TCP_NODELAY`; encrypted if the URL or the acceptor says so.
 ///
@@ -20,52 +18,36 @@ use crate::tls::{ClientTls, ServerTls};
 pub struct Stream<S, N: Network<Tcp = S>>(Kind<N>);
 
 enum Kind<N: Network> {
-    Plain(Tcp<N>),
+    Plain(N::Tcp),
     #[cfg(feature = "rustls-tls")]
-    Encrypted(Box<Encrypted<N>>),
+    Encrypted(Box<tls::Encrypted<N>>),
 }
 
 /// The reading half of a [`Stream`].
-pub struct StreamReader<N: Network>(HalfKind<N>);
+pub type StreamReader<N> = ReadHalf<Stream<<N as Network>::Tcp, N>>;
 
 /// The writing half of a [`Stream`].
-pub struct StreamWriter<N: Network>(HalfKind<N>);
-
-enum HalfKind<N: Network> {
-    Plain(Tcp<N>),
-    #[cfg(feature = "rustls-tls")]
-    Encrypted(Shared<Encrypted<N>>),
-}
-
-/// A TCP stream whose `poll_close` ends the writing direction.
-pub(crate) struct Tcp<N: Network>(N::Tcp);
+pub type StreamWriter<N> = WriteHalf<Stream<<N as Network>::Tcp, N>>;
 
 /// Sets `TCP_NODELAY`: what is written is wanted at the other end.
 impl<S, N: Network<Tcp = S>> From<S> for Stream<S, N> {
     fn from(stream: S) -> Self {
         // It fails only on a socket that is dead, as the first read or write will say.
         let _ = N::set_nodelay(&stream);
-        Self(Kind::Plain(Tcp(stream)))
+        Self(Kind::Plain(stream))
     }
 }
 
 #[cfg(feature = "rustls-tls")]
 impl<N: Network> Stream<N::Tcp, N> {
     pub(crate) async fn encrypt(self, host: &str, tls: ClientTls) -> io::Result<Self> {
-        let stream = tls::connect(self.plain()?, host, tls).await?;
+        let stream = tls::connect(self, host, tls).await?;
         Ok(Self(Kind::Encrypted(Box::new(stream))))
     }
 
     pub(crate) async fn accept_encrypted(self, tls: ServerTls) -> io::Result<Self> {
-        let stream = tls::accept(self.plain()?, tls).await?;
+        let stream = tls::accept(self, tls).await?;
         Ok(Self(Kind::Encrypted(Box::new(stream))))
-    }
-
-    fn plain(self) -> io::Result<Tcp<N>> {
-        match self.0 {
-            Kind::Plain(stream) => Ok(stream),
-            Kind::Encrypted(_) => Err(io::Error::other("the stream is encrypted already")),
-        }
     }
 }
 
@@ -86,105 +68,80 @@ impl<N: Network> Transport for Stream<N::Tcp, N> {
     type Timer = N::Timer;
 
     fn divide(self) -> (StreamReader<N>, StreamWriter<N>) {
-        let (reader, writer) = match self.0 {
-            Kind::Plain(stream) => (
-                HalfKind::Plain(Tcp(stream.0.clone())),
-                HalfKind::Plain(stream),
-            ),
-            #[cfg(feature = "rustls-tls")]
-            Kind::Encrypted(stream) => {
-                let (reader, writer) = Shared::pair(*stream);
-                (HalfKind::Encrypted(reader), HalfKind::Encrypted(writer))
+        match self.0 {
+            Kind::Plain(stream) => {
+                let [reader, writer] = [stream.clone(), stream].map(|tcp| Self(Kind::Plain(tcp)));
+                let halves = Halves::<_, _, N::Timer>::new(reader, writer);
+                halves.vectored(true).divide()
             }
-        };
-        (StreamReader(reader), StreamWriter(writer))
-    }
-}
-
-impl<N: Network> PollRead for StreamReader<N> {
-    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
-            HalfKind::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            // Records of TLS are filled from several runs too.
             #[cfg(feature = "rustls-tls")]
-            HalfKind::Encrypted(stream) => Pin::new(stream).poll_read(cx, buffer).map(tls::end),
+            encrypted => {
+                let io = Io::<_, N::Timer>::new(Self(encrypted));
+                io.vectored(true).divide()
+            }
         }
     }
 }
 
-impl<N: Network> StreamWriter<N> {
+impl<N: Network> AsyncRead for Stream<N::Tcp, N> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Kind::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "rustls-tls")]
+            Kind::Encrypted(stream) => Pin::new(stream).poll_read(cx, buffer).map(tls::end),
+        }
+    }
+}
+
+impl<N: Network> Stream<N::Tcp, N> {
     fn as_pin(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
         match &mut self.0 {
-            HalfKind::Plain(stream) => Pin::new(stream),
+            Kind::Plain(stream) => Pin::new(stream),
             #[cfg(feature = "rustls-tls")]
-            HalfKind::Encrypted(stream) => Pin::new(stream),
+            Kind::Encrypted(stream) => Pin::new(stream),
         }
     }
 }
 
-impl<N: Network> PollWrite for StreamWriter<N> {
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+impl<N: Network> AsyncWrite for Stream<N::Tcp, N> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.as_pin().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
-        &mut self,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         runs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.as_pin().poll_write_vectored(cx, runs)
     }
 
-    fn is_write_vectored(&self) -> bool {
-        // Records of TLS are filled from several runs too.
-        true
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.as_pin().poll_flush(cx)
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_pin().poll_close(cx)
-    }
-}
-
-impl<N: Network> AsyncRead for Tcp<N> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl<N: Network> AsyncWrite for Tcp<N> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        runs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, runs)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match N::shutdown(&self.0) {
-            // The peer has ended both directions.
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
-            done => done,
-        })
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            Kind::Plain(stream) => {
+                ready!(Pin::new(&mut *stream).poll_flush(cx))?;
+                Poll::Ready(match N::shutdown(stream) {
+                    // The peer has ended both directions.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+                    done => done,
+                })
+            }
+            #[cfg(feature = "rustls-tls")]
+            Kind::Encrypted(stream) => Pin::new(stream).poll_close(cx),
+        }
     }
 }
 
@@ -195,33 +152,5 @@ impl<N: Network> fmt::Debug for Stream<N::Tcp, N> {
             #[cfg(feature = "rustls-tls")]
             Kind::Encrypted(stream) => stream.get_ref().0.fmt(f),
         }
-    }
-}
-
-impl<N: Network> fmt::Debug for StreamReader<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StreamReader").field(&self.0).finish()
-    }
-}
-
-impl<N: Network> fmt::Debug for StreamWriter<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("StreamWriter").field(&self.0).finish()
-    }
-}
-
-impl<N: Network> fmt::Debug for HalfKind<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(stream) => stream.fmt(f),
-            #[cfg(feature = "rustls-tls")]
-            Self::Encrypted(stream) => stream.fmt(f),
-        }
-    }
-}
-
-impl<N: Network> fmt::Debug for Tcp<N> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }

@@ -9,16 +9,18 @@ pub(crate) use bowline_tls::{ClientTls, ServerTls, end};
 use std::io;
 
 #[cfg(feature = "rustls-tls")]
-use crate::Network;
+use crate::{Network, Stream};
+
+/// A stream that carries TLS.
 #[cfg(feature = "rustls-tls")]
-use crate::stream::Tcp;
+type Plain<N> = Stream<<N as Network>::Tcp, N>;
 
 #[cfg(feature = "rustls-tls")]
-pub(crate) type Encrypted<N> = futures_rustls::TlsStream<Tcp<N>>;
+pub(crate) type Encrypted<N> = futures_rustls::TlsStream<Plain<N>>;
 
 #[cfg(feature = "rustls-tls")]
 pub(crate) async fn connect<N: Network>(
-    stream: Tcp<N>,
+    stream: Plain<N>,
     host: &str,
     tls: ClientTls,
 ) -> io::Result<Encrypted<N>> {
@@ -32,7 +34,10 @@ pub(crate) async fn connect<N: Network>(
 }
 
 #[cfg(feature = "rustls-tls")]
-pub(crate) async fn accept<N: Network>(stream: Tcp<N>, tls: ServerTls) -> io::Result<Encrypted<N>> {
+pub(crate) async fn accept<N: Network>(
+    stream: Plain<N>,
+    tls: ServerTls,
+) -> io::Result<Encrypted<N>> {
     let config = std::sync::Arc::clone(tls.config());
     let stream = futures_rustls::TlsAcceptor::from(config)
         .accept(stream)
