@@ -7,6 +7,7 @@ mod compliance;
 mod edges;
 mod invariants;
 mod shape;
+mod size;
 mod source;
 mod tree;
 
@@ -28,6 +29,8 @@ Checks, without building anything:
                clock, randomness or std::io::{Read, Write}
   unsafe       forbidden in every crate; frame and testing name the one file that is allowed it
   carriers     no carrier handles frames or handshake headers: those rules have a home
+  thin         no carrier has more than 300 lines of code, tests and TLS left out: modules called tls
+               or no_tls, and what stands behind a feature with tls in its name
   top-level    nothing but the agreed names
   crate-files  each crate has README.md, CHANGELOG.md, the workspace's lints, and shows its README as
                its front page
@@ -58,6 +61,7 @@ const RULES: &[(&str, Rule)] = &[
     ("machines", invariants::machines),
     ("unsafe", invariants::unsafe_code),
     ("carriers", invariants::carriers),
+    ("thin", size::thin),
     ("top-level", shape::top_level),
     ("crate-files", shape::crate_files),
     ("features", shape::features),
@@ -102,7 +106,7 @@ pub(crate) fn check(step: &mut Step, workspace: &Workspace) -> Result<String> {
     }
     for line in compliance::summary(&tree)
         .into_iter()
-        .chain(shape::sizes(&tree))
+        .chain(size::sizes(&tree))
     {
         step.say(&line)?;
     }

@@ -1,7 +1,7 @@
 //! Rules about which files there are and what they hold besides code.
 
 use super::Finding;
-use super::source::{Source, line_of, words};
+use super::source::{line_of, words};
 use super::tree::Tree;
 
 /// Names the top directory may hold, hidden ones apart.
@@ -202,44 +202,4 @@ fn resolve(dir: &str, target: &str) -> String {
         }
     }
     parts.join("/")
-}
-
-/// A line for each crate: how large it is without its tests.
-pub(super) fn sizes(tree: &Tree<'_>) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{:<12}{:>6}{:>7}{:>10}  longest file",
-        "crate", "files", "code", "comments"
-    )];
-    for name in tree.crates() {
-        let files: Vec<_> = tree.product(name).collect();
-        let code: usize = files
-            .iter()
-            .map(|(_, source)| filled(&source.product.code))
-            .sum();
-        let comments: usize = files.iter().map(|(_, source)| comment_lines(source)).sum();
-        let longest = files
-            .iter()
-            .max_by_key(|(_, source)| filled(&source.product.code));
-        let longest = longest.map_or(String::new(), |(file, source)| {
-            let file = file.rsplit('/').next().unwrap_or(file);
-            format!("{file}, {}", filled(&source.product.code))
-        });
-        lines.push(format!(
-            "{name:<12}{:>6}{code:>7}{comments:>10}  {longest}",
-            files.len()
-        ));
-    }
-    lines
-}
-
-fn filled(text: &str) -> usize {
-    text.lines().filter(|line| !line.trim().is_empty()).count()
-}
-
-/// Lines that hold a comment and no code, test code included.
-fn comment_lines(source: &Source) -> usize {
-    let lines = source.comments.lines().zip(source.code.lines());
-    lines
-        .filter(|(comment, code)| !comment.trim().is_empty() && code.trim().is_empty())
-        .count()
 }

@@ -52,6 +52,30 @@ impl Source {
         }
     }
 
+    /// The code outside of tests without what stands behind a `#[cfg(…)]` that asks for a feature, or for its absence,
+    /// in whose name `word` is.
+    pub(super) fn without_feature(&self, word: &str) -> String {
+        let Product { code, strings } = &self.product;
+        let tokens = tokens(code);
+        let mut ranges = Vec::new();
+        let mut at = 0;
+        while at < tokens.len() {
+            let begin = at;
+            at += 1;
+            if attribute(&tokens[begin..]) != Some("cfg") {
+                continue;
+            }
+            let behind = behind_bracket(&tokens, begin + 1);
+            let start = tokens[begin].start;
+            let end = tokens.get(behind).map_or(code.len(), |next| next.start);
+            if strings[start..end].contains(word) {
+                at = behind_part(&tokens, behind);
+                ranges.push(start..tokens.get(at).map_or(code.len(), |next| next.start));
+            }
+        }
+        without(&ranges, code)
+    }
+
     /// Names of the modules that this file declares behind `#[cfg(test)]`.
     pub(super) fn test_modules(&self) -> &[String] {
         &self.test_modules
@@ -287,6 +311,38 @@ fn tests(code: &str) -> (Vec<Range<usize>>, Vec<String>) {
     (ranges, modules)
 }
 
+/// The index behind what an attribute before `at` is for: an item, a statement, a variant, a field or an arm.
+fn behind_part(tokens: &[Token<'_>], mut at: usize) -> usize {
+    while tokens.get(at).is_some_and(|token| token.text == "#") {
+        at = behind_bracket(tokens, at + 1);
+    }
+    // Commas of an item stand in its generics too.
+    let is_item = tokens
+        .get(at)
+        .is_some_and(|token| ITEMS.contains(&token.text));
+    while let Some(token) = tokens.get(at) {
+        match token.text {
+            "}" => return at,
+            "{" => {
+                at = behind_bracket(tokens, at);
+                let comma = tokens.get(at).is_some_and(|token| token.text == ",");
+                return at + usize::from(comma);
+            }
+            "(" | "[" => at = behind_bracket(tokens, at),
+            ";" => return at + 1,
+            "," if !is_item => return at + 1,
+            _ => at += 1,
+        }
+    }
+    at
+}
+
+/// Words that items begin with.
+const ITEMS: &[&str] = &[
+    "async", "const", "enum", "fn", "impl", "mod", "pub", "static", "struct", "trait", "type",
+    "use",
+];
+
 /// `text` with these ranges blank.
 fn without(ranges: &[Range<usize>], text: &str) -> String {
     let mut product = text.to_owned();
@@ -467,6 +523,22 @@ r#"l " m"# n b'o' 'p' '\'' q: &'r s
             names
         );
         assert_eq!(source.test_modules(), ["b", "d"]);
+    }
+
+    #[test]
+    fn what_stands_behind_a_feature_is_left_out_with_or_without_it() {
+        let source = Source::new(
+            "#[cfg(feature = \"x-tls\")]\nuse a::{b, c};\nenum D {\n    E,\n    #[cfg(feature = \"tls\")]\n    \
+             F(f),\n    G,\n}\n#[cfg(not(feature = \"x-tls\"))]\n#[allow(h)]\nimpl<i, j> K { fn l() {} }\n\
+             fn m() {\n    match n {\n        #[cfg(feature = \"tls\")]\n        F(f) => { o },\n        P => q,\n    \
+             }\n    #[cfg(feature = \"tls\")]\n    r()\n}\n#[cfg(feature = \"s\")]\nfn t() {}\n",
+        );
+        let code = source.without_feature("tls");
+        let left: Vec<_> = words(&code)
+            .map(|(_, word)| word)
+            .filter(|word| word.len() == 1)
+            .collect();
+        assert_eq!(left, ["D", "E", "G", "m", "n", "P", "q", "t"]);
     }
 
     #[test]
