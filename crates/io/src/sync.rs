@@ -15,8 +15,8 @@ pub(crate) use loom::sync::{Mutex, MutexGuard, atomic::AtomicBool};
 /// loom's own takes no `const` block.
 #[cfg(all(test, loom))]
 macro_rules! local {
-    (static $name:ident: $type:ty = const $init:block;) => {
-        loom::thread_local! { static $name: $type = $init; }
+    ($(#[$attribute:meta])* static $name:ident: $type:ty = const $init:block;) => {
+        loom::thread_local! { $(#[$attribute])* static $name: $type = $init; }
     };
 }
 
