@@ -17,7 +17,7 @@ pub struct ServerOpening {
     timeout: Duration,
 }
 
-/// What came of reading a request.
+/// What came of reading a request. Complete by definition.
 #[derive(Debug)]
 pub enum Opened {
     /// A flawless request for a WebSocket, to be accepted or refused.
