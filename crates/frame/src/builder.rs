@@ -1,3 +1,5 @@
+use alloc::vec::Vec;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::text::{Growing, Text};
@@ -89,6 +91,32 @@ impl MessageBuilder {
         }
     }
 
+    /// As [`spare`](Self::spare), for a message that has at most `most` bytes: what the message takes in all is never
+    /// more than that.
+    ///
+    /// At least 1 byte while the message is shorter than `most`. When the space is used up, the message takes `want`
+    /// bytes more or twice what it has, whichever is more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use bowline_frame::{MessageBuilder, MessageKind};
+    ///
+    /// let mut message = MessageBuilder::new(MessageKind::Binary);
+    /// let mut space = message.spare_within(1000, 100);
+    /// assert_eq!(space.capacity(), 100);
+    /// space.extend_from_slice(&[7; 100]);
+    /// message.append(space)?;
+    /// assert_eq!(message.spare_within(1000, 100).capacity(), 0);
+    /// # Ok::<(), bowline_frame::Utf8Error>(())
+    /// ```
+    pub fn spare_within(&mut self, want: usize, most: usize) -> BytesMut {
+        match &mut self.0 {
+            State::Text(text) => text.spare_within(want, most),
+            State::Binary(bytes) => spare_within(bytes, want, most),
+        }
+    }
+
     /// Appends `piece`; no copy if it is the [`spare`](Self::spare) space of this message.
     ///
     /// # Errors
@@ -104,7 +132,7 @@ impl MessageBuilder {
         }
     }
 
-    /// Ends the message.
+    /// Ends the message. It takes at most twice its length, or 512 bytes more.
     ///
     /// # Errors
     ///
@@ -114,7 +142,7 @@ impl MessageBuilder {
             State::Text(text) => text
                 .finish()
                 .map(|text| Message::Text(Text::from_validated(text))),
-            State::Binary(bytes) => Ok(Message::Binary(Bytes::from(bytes))),
+            State::Binary(bytes) => Ok(Message::Binary(freeze(bytes))),
         }
     }
 }
@@ -132,8 +160,49 @@ pub(crate) fn spare(bytes: &mut BytesMut, want: usize) -> BytesMut {
     bytes.split_off(bytes.len())
 }
 
+/// Splits off the empty space behind `bytes`, after making it larger if there is none; they never take more than `most`.
+pub(crate) fn spare_within(bytes: &mut BytesMut, want: usize, most: usize) -> BytesMut {
+    let len = bytes.len();
+    if bytes.capacity() == len {
+        let capacity = len.saturating_add(want).max(len.saturating_mul(2));
+        grow(bytes, capacity.min(most));
+    }
+    if len == 0 {
+        // Nothing to split from, which would take an allocation.
+        return core::mem::take(bytes);
+    }
+    bytes.split_off(len)
+}
+
+/// Gives `bytes` this capacity and no more: `reserve` of its own would double what there is.
+fn grow(bytes: &mut BytesMut, capacity: usize) {
+    if capacity <= bytes.len() {
+        return;
+    }
+    if bytes.is_empty() {
+        *bytes = BytesMut::with_capacity(capacity);
+        return;
+    }
+    // None of these steps copies: nobody else holds the bytes.
+    let mut vec = Vec::from(core::mem::take(bytes));
+    vec.reserve_exact(capacity - vec.len());
+    *bytes = BytesMut::from(Bytes::from(vec));
+}
+
+/// Gives back memory if most of it is unused, which costs no more than to share it.
+pub(crate) fn freeze(bytes: BytesMut) -> Bytes {
+    let unused = bytes.capacity() - bytes.len();
+    if unused <= bytes.len().max(FORGIVEN) {
+        return bytes.freeze();
+    }
+    Vec::from(bytes).into_boxed_slice().into()
+}
+
 /// What an empty message may reserve, in bytes.
 const GROWTH: usize = 16 * 1024;
+
+/// What a message may take beyond twice its length, in bytes.
+const FORGIVEN: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -163,5 +232,45 @@ mod tests {
     fn an_announced_length_reserves_nothing() {
         let mut message = MessageBuilder::new(MessageKind::Text);
         assert!(message.spare(usize::MAX).capacity() <= GROWTH);
+    }
+
+    #[test]
+    fn space_within_a_limit_is_contiguous_and_ends_there() {
+        for kind in [MessageKind::Text, MessageKind::Binary] {
+            for (want, most) in [(1, 1000), (128, 1000), (16, 1), (7, 4096), (5000, 4096)] {
+                let mut message = MessageBuilder::new(kind);
+                let mut room = 0;
+                while message.len() < most {
+                    let mut spare = message.spare_within(want, most);
+                    let len = message.len();
+                    assert!(spare.capacity() > 0 && len + spare.capacity() <= most);
+                    if room == 0 {
+                        room = spare.capacity();
+                        assert!(room >= want.max(len).min(most - len), "{room} at {len}");
+                    }
+                    let behind = spare.as_ptr();
+                    spare.resize(room.min(50), b'a');
+                    assert_eq!(spare.as_ptr(), behind);
+                    room -= spare.len();
+                    message.append(spare).unwrap();
+                }
+                assert_eq!(message.spare_within(want, most).capacity(), 0);
+                let message = message.finish().unwrap();
+                assert_eq!(message.as_bytes(), alloc::vec![b'a'; most]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_unused_in_the_end_is_given_back() {
+        for (len, kept) in [(0, 0), (10, 10), (487, 487), (488, 1000), (1000, 1000)] {
+            let mut message = MessageBuilder::new(MessageKind::Binary);
+            let mut spare = message.spare_within(1000, usize::MAX);
+            spare.resize(len, 7);
+            message.append(spare).unwrap();
+            let bytes = message.finish().unwrap().into_bytes();
+            assert_eq!(bytes.len(), len);
+            assert_eq!(BytesMut::from(bytes).capacity(), kept);
+        }
     }
 }

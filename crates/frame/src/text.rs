@@ -54,7 +54,7 @@ impl Text {
     /// For [`MessageBuilder`](crate::MessageBuilder), which validated the bytes as they came.
     #[inline]
     pub(crate) fn from_validated(text: Validated) -> Self {
-        Self(text.bytes.freeze())
+        Self(builder::freeze(text.bytes))
     }
 }
 
@@ -87,6 +87,10 @@ impl Growing {
 
     pub(crate) fn spare(&mut self, want: usize) -> BytesMut {
         builder::spare(&mut self.bytes, want)
+    }
+
+    pub(crate) fn spare_within(&mut self, want: usize, most: usize) -> BytesMut {
+        builder::spare_within(&mut self.bytes, want, most)
     }
 
     pub(crate) fn finish(self) -> Result<Validated, Utf8Error> {

@@ -253,15 +253,15 @@ fn decode_whole(
     limit: u64,
     volume: &mut Volume,
 ) -> Result<(), ProtocolError> {
+    // One byte beyond the limit is how we learn that there is more.
+    let most = usize::try_from(limit)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    // Most messages shrink to no less than a quarter, so this is all they take.
+    let wanted = input.len().saturating_mul(4).clamp(LEAST_STEP, STEP);
     loop {
-        let left = limit.saturating_sub(builder.len() as u64);
-        // One byte beyond the limit is how we learn that there is more.
-        let room = usize::try_from(left)
-            .unwrap_or(usize::MAX)
-            .saturating_add(1)
-            .min(STEP);
-        let mut out = builder.spare(room);
-        let room = room.min(out.capacity());
+        let mut out = builder.spare_within(wanted, most);
+        let room = out.capacity().min(STEP);
         let before = input.len();
         let progress = extension.decode(&mut input, ends, &mut out, room)?;
         let made = out.len();
@@ -302,3 +302,6 @@ const EXPANSION: u64 = 16 * 1024;
 
 /// What an extension may decode to before the limits are looked at again, in bytes.
 const STEP: usize = 16 * 1024;
+
+/// What a message that is decoded takes at least, in bytes.
+const LEAST_STEP: usize = 128;

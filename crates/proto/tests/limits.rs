@@ -202,7 +202,9 @@ fn an_expanding_message_takes_no_memory_beyond_the_limit() {
     let mut driver = limited(100_000, Way::Whole);
     let (_, used) = ALLOCATOR.measure(|| driver.feed(&wire));
     assert_too_big(&driver, 100_000);
-    assert!(used.peak < wire.len() + 2 * 100_000 + 40_000, "{used:?}");
+    // The driver's copy of the input, the message, and what is known of it.
+    let bound = wire.len() + 100_000 + 16 * 1024;
+    assert!(used.peak <= bound, "{used:?}, over {bound}");
 }
 
 // covers WS-10.4-01

@@ -19,7 +19,7 @@ pub fn compression(victim: Role) -> Vec<Case> {
             Step::Flood(f(CONT, unit)),
         ];
         Case::new(name, steps, Outcome::Failed(1009))
-            .memory(INFLATER + 2 * MAX_MESSAGE as usize)
+            .memory(HELD)
             .may_reset()
     };
     let mut cases: Vec<_> = frame_invalid::load()
@@ -47,16 +47,15 @@ pub fn compression(victim: Role) -> Vec<Case> {
     );
     let bomb = zeros(4 * MAX_MESSAGE as usize);
     let halves = bomb.split_at(bomb.len() / 2);
-    let growing = 2 * MAX_MESSAGE as usize + INFLATER;
     cases.extend([
-        case("a bomb", f(RSV1 | BINARY | FIN, &bomb), 1009).memory(growing),
-        case("a bomb of text", f(RSV1 | TEXT | FIN, &bomb), 1009).memory(growing),
+        case("a bomb", f(RSV1 | BINARY | FIN, &bomb), 1009).memory(HELD),
+        case("a bomb of text", f(RSV1 | TEXT | FIN, &bomb), 1009).memory(HELD),
         case(
             "a bomb whose end never comes",
             f(RSV1 | BINARY, halves.0),
             1009,
         )
-        .memory(growing),
+        .memory(HELD),
         case(
             "a bomb in two fragments with a ping between",
             [
@@ -68,19 +67,19 @@ pub fn compression(victim: Role) -> Vec<Case> {
             1009,
         )
         .after([(crate::wire::PONG, vec![])])
-        .memory(growing),
+        .memory(HELD),
         case(
             "a bomb of one byte more than the limit",
             f(RSV1 | BINARY | FIN, &zeros(MAX_MESSAGE as usize + 1)),
             1009,
         )
-        .memory(growing),
+        .memory(HELD),
         case(
             "a bomb, then broken data",
             [f(RSV1 | BINARY, &bomb), f(CONT | FIN, b"\xFF\xFF")].concat(),
             1009,
         )
-        .memory(growing),
+        .memory(HELD),
         case(
             "broken data, then a good message",
             [
@@ -113,6 +112,9 @@ pub fn compression(victim: Role) -> Vec<Case> {
     ]);
     cases
 }
+
+/// A message up to its limit, one step of 16 KiB, and what inflates it.
+const HELD: usize = MAX_MESSAGE as usize + 16 * 1024 + INFLATER;
 
 /// What inflating may hold beside the message: a window of 32 KiB, the tables, and what earlier messages said.
 const INFLATER: usize = 128 * 1024;
