@@ -220,15 +220,15 @@ fn client_reads(limit: u64, wire: &[u8]) -> Result<Option<Message>, bowline_prot
     let mut inbound = Inbound::new(Role::Client, &machine, Some(extension.split().1));
     let mut wire = wire.to_vec();
     let mut rest = &mut wire[..];
-    while !rest.is_empty() {
+    loop {
         let (used, event) = inbound.handle(rest)?;
         match event {
             Some(EventRef::Message(message)) => return Ok(Some(message.to_owned())),
             Some(EventRef::Assembled(message)) => return Ok(Some(message)),
-            _ => rest = &mut rest[used..],
+            Some(_) => rest = &mut rest[used..],
+            None => return Ok(None),
         }
     }
-    Ok(None)
 }
 
 fn joined(frames: &[Hex]) -> Vec<u8> {

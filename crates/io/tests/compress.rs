@@ -128,6 +128,32 @@ fn payload_that_becomes_much_more_ends_a_turn_sooner() {
     assert!(executor.polls >= 10, "{} polls", executor.polls);
 }
 
+// covers PMD-8-02
+#[test]
+fn one_message_that_becomes_much_more_takes_several_turns() {
+    for ends in [true, false] {
+        let (script, transport) = Script::new();
+        let config = Config::new(Role::Server);
+        let extension = Some(RunLength::new(255).boxed());
+        let mut socket =
+            WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
+        // 60,000 bytes on the wire become 7.6 MB, of which a turn takes 256 KiB. Nothing comes behind them.
+        let runs = [255, 1].repeat(30_000);
+        script.send(frame(Role::Server, FIN | BINARY | RSV2 | RSV3, &runs));
+        if ends {
+            script.end();
+        }
+        let mut executor = Executor::new();
+        let reading = executor.spawn(async move {
+            let message = socket.recv().await.unwrap();
+            message.map(|message| message.len())
+        });
+        executor.run();
+        assert_eq!(reading.take(), Some(Some(30_000 * 255)));
+        assert!(executor.polls >= 20, "{} polls", executor.polls);
+    }
+}
+
 #[test]
 fn chunks_of_what_has_come_wait_for_nothing_else() {
     let (script, transport) = Script::new();

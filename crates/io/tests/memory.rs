@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bowline_io::{Config, Message, PollRead, PollWrite, Role, Transport, WebSocket};
 use bowline_testing::alloc::CountingAllocator;
+use bowline_testing::extension::RunLength;
 use bowline_testing::payload;
-use bowline_testing::wire::{BINARY, FIN, PING, TEXT, frame};
+use bowline_testing::wire::{BINARY, FIN, PING, RSV2, RSV3, TEXT, frame};
 use bytes::BytesMut;
 
 use common::{Fake, advance, complete, poll_once};
@@ -144,6 +145,35 @@ fn a_program_that_waits_for_something_else_after_an_event_or_a_chunk_holds_no_bu
             }
         });
         assert!(each <= 800, "{each} bytes each, {chunks}");
+    }
+}
+
+/// Chunks are decoded into a buffer, which nobody needs behind the last.
+// covers PMD-8-03
+#[test]
+fn who_has_read_a_message_in_chunks_and_waits_holds_no_buffer() {
+    let runs = [255, 1].repeat(20);
+    input(frame(Role::Server, BINARY | FIN | RSV2 | RSV3, runs));
+    for chunked in [false, true] {
+        let each = each_keeps(100, |place| {
+            let config = Config::new(Role::Server);
+            let extension = Some(RunLength::new(255).boxed());
+            let mut socket =
+                WebSocket::new(Role::Server, Lean, &config, extension, BytesMut::new());
+            loop {
+                if let Poll::Ready(chunk) = poll_once(pin!(socket.recv_chunk()))
+                    && chunk.unwrap().unwrap().last
+                {
+                    break;
+                }
+            }
+            assert!(match chunked {
+                false => poll_once(pin!(socket.recv())).is_pending(),
+                true => poll_once(pin!(socket.recv_chunk())).is_pending(),
+            });
+            *place = socket;
+        });
+        assert!(each <= 2048, "{each} bytes each, in chunks: {chunked}");
     }
 }
 

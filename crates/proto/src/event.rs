@@ -10,6 +10,9 @@ pub enum EventRef<'a> {
     Assembled(Message),
     /// A run of a message that is read by [`handle_chunk`](crate::Inbound::handle_chunk).
     Chunk(ChunkRef<'a>),
+    /// An extension has decoded as much of a message as is good in one call, at most about 256 KiB; the rest of what
+    /// came waits. Call again, with input or without it: others may be served before.
+    Decoding,
     /// A ping; its [`reply`](Self::reply) is due.
     Ping(&'a [u8]),
     /// A pong, asked for or not.
@@ -29,7 +32,11 @@ impl<'a> EventRef<'a> {
             Self::Close(close) => Some(Reply::Close(
                 close.as_ref().map(|close| close.code().into()),
             )),
-            Self::Message(_) | Self::Assembled(_) | Self::Chunk(_) | Self::Pong(_) => None,
+            Self::Message(_)
+            | Self::Assembled(_)
+            | Self::Chunk(_)
+            | Self::Decoding
+            | Self::Pong(_) => None,
         }
     }
 }

@@ -117,7 +117,7 @@ impl Inbound {
     ///
     /// Call again with the rest until there is no event: then all of the input is used. The input is
     /// unmasked in place, and events may borrow it. A message that lies whole in the input costs neither
-    /// copy nor allocation.
+    /// copy nor allocation. An event may come without input: see [`has_more`](Self::has_more).
     ///
     /// Give the event's [`reply`](EventRef::reply) to the writing half. Afterwards
     /// [`assembly`](Self::assembly) may have a better place for the bytes that come next.
@@ -232,6 +232,19 @@ impl Inbound {
     pub(crate) fn abort(&mut self) {
         if self.is_open() {
             self.leave(State::Failed);
+        }
+    }
+
+    /// True if a call of [`handle`](Self::handle) or [`handle_chunk`](Self::handle_chunk) has something to do
+    /// without input: to go on decoding, or to let go of a chunk that it handed out.
+    ///
+    /// Only of interest to a caller who stops calling before there is no event.
+    #[inline]
+    pub fn has_more(&self) -> bool {
+        match (&self.message, &self.extension) {
+            (Some(partial), _) => partial.is_pending(),
+            (None, Some(extension)) => extension.decoded.capacity() > 0,
+            (None, None) => false,
         }
     }
 
@@ -356,9 +369,13 @@ impl Inbound {
         }
 
         if let Some(partial) = &mut self.message {
-            if partial.is_chunk_pending() {
-                if let Some(run) = self.pending_chunk()? {
-                    return Ok((0, Some(self.decoded(&run))));
+            if partial.is_pending() {
+                match self.step() {
+                    Ok(Taken::More | Taken::Run(_)) => {}
+                    Ok(Taken::Part) => return Ok((0, Some(EventRef::Decoding))),
+                    Ok(Taken::Whole) => return Ok((0, self.finish_message()?)),
+                    Ok(Taken::Decoded(run)) => return Ok((0, Some(self.decoded(&run)))),
+                    Err(error) => return Err(self.fail(error)),
                 }
             } else if !partial.has_tail() {
                 partial.restore_tail();
@@ -444,6 +461,7 @@ impl Inbound {
             }
             match self.payload(piece.payload, ends) {
                 Ok(Taken::More) => {}
+                Ok(Taken::Part) => return Ok((used, Some(EventRef::Decoding))),
                 Ok(Taken::Whole) => return Ok((used, self.finish_message()?)),
                 Ok(Taken::Run(run)) => {
                     self.note_chunk(&run);
@@ -497,7 +515,7 @@ impl Inbound {
             .map(|()| Begun::Part)
     }
 
-    /// Decodes a message that is here to its end, and needs no place to be kept.
+    /// Decodes a message that is here to its end, and as a rule needs no place to be kept.
     fn decode_at_once(
         &mut self,
         piece: &Piece<'_>,
@@ -512,6 +530,10 @@ impl Inbound {
         let decode = Some(extension.decode.as_mut());
         let volume = &mut extension.volume;
         partial.payload(piece.payload, true, decode, self.max_message, volume)?;
+        if partial.is_pending() {
+            self.message = Some(Box::new(partial));
+            return Ok(Some(EventRef::Decoding));
+        }
         self.finish(partial)
     }
 
@@ -525,33 +547,29 @@ impl Inbound {
             None => (None, &mut none),
         };
         let taken = partial.payload(payload, ends, decode, self.max_message, volume)?;
-        if partial.is_chunk_pending() {
-            return Ok(self.step_chunks()?.map_or(Taken::More, Taken::Decoded));
+        if partial.is_chunked() && partial.is_pending() {
+            return self.step();
         }
         Ok(taken)
     }
 
-    fn pending_chunk(&mut self) -> Result<Option<Run>, ProtocolError> {
-        self.step_chunks().map_err(|error| self.fail(error))
-    }
-
-    /// Decodes until there is a chunk or the backlog is used up.
-    fn step_chunks(&mut self) -> Result<Option<Run>, ProtocolError> {
+    /// Decodes what waits: until there is a chunk, for one call's time, or to its end.
+    fn step(&mut self) -> Result<Taken, ProtocolError> {
         let (Some(partial), Some(extension)) = (&mut self.message, &mut self.extension) else {
-            return Ok(None);
+            return Ok(Taken::More);
         };
-        while partial.is_chunk_pending() {
-            let Extended {
-                decode,
-                volume,
-                decoded,
-                ..
-            } = extension.as_mut();
-            if let Taken::Decoded(run) = partial.step(decode.as_mut(), decoded, volume)? {
-                return Ok(Some(run));
+        let Extended {
+            decode,
+            volume,
+            decoded,
+            ..
+        } = extension.as_mut();
+        loop {
+            match partial.step(decode.as_mut(), decoded, self.max_message, volume)? {
+                Taken::More if partial.is_pending() => {}
+                taken => return Ok(taken),
             }
         }
-        Ok(None)
     }
 
     fn decoded(&mut self, run: &Run) -> EventRef<'_> {

@@ -14,6 +14,8 @@ pub(crate) struct Partial {
     /// Its payload goes through the extension.
     extended: bool,
     body: Body,
+    /// Payload that waits to be decoded. While there is some, no more is taken.
+    backlog: Option<Box<Backlog>>,
     /// The space behind it that is lent out, to read into.
     tail: BytesMut,
     /// Frames without payload, in a row.
@@ -26,25 +28,29 @@ enum Body {
     /// Put together and handed out whole.
     Whole(MessageBuilder),
     /// Handed out as it comes.
-    Chunks(Box<Chunks>),
+    Chunks(Chunks),
 }
 
 #[derive(Debug, Default)]
 struct Chunks {
     utf8: Utf8Validator,
     begun: bool,
-    /// Payload that waits to be decoded.
-    backlog: BytesMut,
-    /// The backlog ends the message.
+}
+
+/// A run of payload, or the rest of one; empty if it is used and there may be output of it.
+#[derive(Debug)]
+struct Backlog {
+    payload: BytesMut,
+    /// It ends the message.
     ends: bool,
-    /// There may be output without further input.
-    pending: bool,
 }
 
 /// What became of a run of payload.
 pub(crate) enum Taken {
     /// It was taken; more is needed.
     More,
+    /// It was taken, and enough of it decoded for one call; the rest waits.
+    Part,
     /// It ended a message that is put together.
     Whole,
     /// It is to be handed out as it is.
@@ -70,10 +76,11 @@ impl Partial {
             kind,
             extended,
             body: if chunked {
-                Body::Chunks(Box::default())
+                Body::Chunks(Chunks::default())
             } else {
                 Body::Whole(MessageBuilder::new(kind))
             },
+            backlog: None,
             tail: BytesMut::new(),
             empty: 0,
             arrival: Arrival {
@@ -119,7 +126,7 @@ impl Partial {
     /// Takes a run of payload; `ends`: the message's last.
     pub(crate) fn payload(
         &mut self,
-        payload: &[u8],
+        mut payload: &[u8],
         ends: bool,
         extension: Option<&mut (dyn Decode + 'static)>,
         max_message: u64,
@@ -129,13 +136,15 @@ impl Partial {
         let kind = self.kind;
         match (&mut self.body, extension) {
             (Body::Whole(builder), Some(extension)) => {
-                decode_whole(extension, builder, payload, ends, max_message, volume)?;
+                let input = &mut payload;
+                if decode_whole(extension, builder, input, ends, max_message, volume)? {
+                    self.wait(payload, ends);
+                    return Ok(Taken::Part);
+                }
             }
             (Body::Whole(builder), None) => builder.extend(payload)?,
-            (Body::Chunks(chunks), Some(_)) => {
-                chunks.backlog.extend_from_slice(payload);
-                chunks.ends = ends;
-                chunks.pending = true;
+            (Body::Chunks(_), Some(_)) => {
+                self.wait(payload, ends);
                 return Ok(Taken::More);
             }
             (Body::Chunks(chunks), None) => {
@@ -152,33 +161,62 @@ impl Partial {
         Ok(if ends { Taken::Whole } else { Taken::More })
     }
 
-    /// Lets the extension decode one step of the backlog into `decoded`.
+    /// Lets the extension decode some of the backlog: into the message, or into `decoded` what is to be handed out.
     pub(crate) fn step(
         &mut self,
         extension: &mut (dyn Decode + 'static),
         decoded: &mut BytesMut,
+        max_message: u64,
         volume: &mut Volume,
     ) -> Result<Taken, ProtocolError> {
         let kind = self.kind;
-        let Body::Chunks(chunks) = &mut self.body else {
+        let Some(backlog) = &mut self.backlog else {
             return Ok(Taken::More);
         };
-        decoded.clear();
-        let mut input = &chunks.backlog[..];
-        let progress = extension.decode(&mut input, chunks.ends, decoded, STEP)?;
-        let used = chunks.backlog.len() - input.len();
-        volume.add(decoded.len(), used);
-        check_progress(progress, used + decoded.len(), input, chunks.ends)?;
-        chunks.backlog.advance(used);
-        chunks.pending = progress == Progress::NeedRoom;
-        let last = progress == Progress::Done;
-        chunks.check(kind, decoded, last)?;
-        let first = !chunks.begun;
-        if decoded.is_empty() && !last {
-            return Ok(Taken::More);
+        let ends = backlog.ends;
+        let mut input = &backlog.payload[..];
+        let (taken, more) = match &mut self.body {
+            Body::Whole(builder) => {
+                let more = decode_whole(extension, builder, &mut input, ends, max_message, volume)?;
+                let taken = match (more, ends) {
+                    (true, _) => Taken::Part,
+                    (false, true) => Taken::Whole,
+                    (false, false) => Taken::More,
+                };
+                (taken, more)
+            }
+            Body::Chunks(chunks) => {
+                decoded.clear();
+                let progress = extension.decode(&mut input, ends, decoded, STEP)?;
+                let used = backlog.payload.len() - input.len();
+                volume.add(decoded.len(), used);
+                check_progress(progress, used + decoded.len(), input, ends)?;
+                let last = progress == Progress::Done;
+                chunks.check(kind, decoded, last)?;
+                let first = !chunks.begun;
+                let taken = if decoded.is_empty() && !last {
+                    Taken::More
+                } else {
+                    chunks.begun = true;
+                    Taken::Decoded(Run { kind, first, last })
+                };
+                (taken, progress == Progress::NeedRoom)
+            }
+        };
+        let left = input.len();
+        if more {
+            backlog.payload.advance(backlog.payload.len() - left);
+        } else {
+            self.backlog = None;
         }
-        chunks.begun = true;
-        Ok(Taken::Decoded(Run { kind, first, last }))
+        Ok(taken)
+    }
+
+    fn wait(&mut self, payload: &[u8], ends: bool) {
+        self.backlog = Some(Box::new(Backlog {
+            payload: payload.into(),
+            ends,
+        }));
     }
 
     /// The message is handed out in chunks.
@@ -187,10 +225,10 @@ impl Partial {
         matches!(self.body, Body::Chunks(_))
     }
 
-    /// There may be a chunk without further input.
+    /// There is something to decode before further input.
     #[inline]
-    pub(crate) fn is_chunk_pending(&self) -> bool {
-        matches!(&self.body, Body::Chunks(chunks) if chunks.pending)
+    pub(crate) const fn is_pending(&self) -> bool {
+        self.backlog.is_some()
     }
 
     /// The buffer of a message whose payload needs no decoding, and the space behind it.
@@ -244,15 +282,17 @@ impl Chunks {
     }
 }
 
-/// Decodes all of `input` into the message, in steps, so that what doesn't fit the limit is never made.
+/// Decodes `input` into the message, in steps, so that what doesn't fit the limit is never made. `true`: there is more,
+/// and it was enough for one call.
 fn decode_whole(
     extension: &mut (dyn Decode + 'static),
     builder: &mut MessageBuilder,
-    mut input: &[u8],
+    input: &mut &[u8],
     ends: bool,
     limit: u64,
     volume: &mut Volume,
-) -> Result<(), ProtocolError> {
+) -> Result<bool, ProtocolError> {
+    let begun = builder.len();
     // One byte beyond the limit is how we learn that there is more.
     let most = usize::try_from(limit)
         .unwrap_or(usize::MAX)
@@ -263,7 +303,7 @@ fn decode_whole(
         let mut out = builder.spare_within(wanted, most);
         let room = out.capacity().min(STEP);
         let before = input.len();
-        let progress = extension.decode(&mut input, ends, &mut out, room)?;
+        let progress = extension.decode(input, ends, &mut out, room)?;
         let made = out.len();
         volume.add(made, before - input.len());
         builder.append(out)?;
@@ -272,7 +312,10 @@ fn decode_whole(
         }
         check_progress(progress, before - input.len() + made, input, ends)?;
         if progress != Progress::NeedRoom {
-            return Ok(());
+            return Ok(false);
+        }
+        if builder.len() - begun >= TURN {
+            return Ok(true);
         }
     }
 }
@@ -302,6 +345,9 @@ const EXPANSION: u64 = 16 * 1024;
 
 /// What an extension may decode to before the limits are looked at again, in bytes.
 const STEP: usize = 16 * 1024;
+
+/// What an extension may decode to in one call, or a little more, in bytes: others want to run.
+const TURN: usize = 256 * 1024;
 
 /// What a message that is decoded takes at least, in bytes.
 const LEAST_STEP: usize = 128;

@@ -226,6 +226,68 @@ fn chunks_are_of_limited_size_however_much_a_message_expands() {
     assert_eq!(total, 255 * 2000);
 }
 
+/// However much a message becomes, a call of `handle` does no more than its share, and what follows waits its turn.
+// covers PMD-8-02
+#[test]
+fn a_message_that_becomes_much_is_decoded_in_several_calls() {
+    let runs = |count: usize| [255, 1].repeat(count);
+    let whole = frame(Role::Client, FIN | BINARY | RSV2 | RSV3, runs(10_000));
+    let fragments = [
+        frame(Role::Client, BINARY | RSV2 | RSV3, runs(4_000)),
+        frame(Role::Client, PING, b"p"),
+        frame(Role::Client, FIN | CONT, runs(6_000)),
+    ]
+    .concat();
+    let after = frame(Role::Client, PING, b"q");
+    for (message, pings) in [(whole, "q"), (fragments, "pq")] {
+        for size in [message.len() + after.len(), 3_000, 100] {
+            let mut inbound = inbound(Role::Client, RunLength::new(255).boxed());
+            let mut wire = [&message[..], &after].concat();
+            let (mut messages, mut seen) = (0, String::new());
+            for mut rest in wire.chunks_mut(size) {
+                loop {
+                    let before = inbound.volume().payload;
+                    let (used, event) = inbound.handle(rest).unwrap();
+                    let ends = match event {
+                        Some(EventRef::Ping(payload)) => {
+                            seen.push_str(std::str::from_utf8(payload).unwrap());
+                            false
+                        }
+                        Some(EventRef::Assembled(message)) => {
+                            assert_eq!(message.len(), 10_000 * 255);
+                            messages += 1;
+                            false
+                        }
+                        Some(EventRef::Decoding) => false,
+                        other => other.is_none_or(|other| panic!("{other:?}")),
+                    };
+                    let made = inbound.volume().payload - before;
+                    assert!(made < (256 + 16) * 1024, "{made} bytes in one call");
+                    rest = &mut rest[used..];
+                    if ends {
+                        break;
+                    }
+                }
+                assert!(rest.is_empty() && !inbound.has_more());
+            }
+            assert_eq!((messages, &seen[..]), (1, pings), "by {size} bytes");
+        }
+    }
+}
+
+// covers PMD-8-03
+#[test]
+fn a_chunk_is_let_go_of_with_the_next_call() {
+    let mut wire = frame(Role::Client, FIN | BINARY | RSV2 | RSV3, [255, 1]);
+    let mut inbound = inbound(Role::Client, RunLength::new(255).boxed());
+    let (used, event) = inbound.handle_chunk(&mut wire).unwrap();
+    assert!(matches!(event, Some(EventRef::Chunk(chunk)) if chunk.last));
+    assert_eq!(used, wire.len());
+    assert!(inbound.has_more(), "the chunk");
+    assert!(inbound.handle(&mut []).unwrap().1.is_none());
+    assert!(!inbound.has_more());
+}
+
 // covers WS-5.2-02, WS-5.8-01, WS-8.1-01, WS-8.1-02
 #[test]
 fn misuse_of_the_extension_fails_with_its_close_code() {

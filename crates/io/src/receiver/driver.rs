@@ -120,7 +120,7 @@ impl<T: Transport> Receiver<T> {
                     (block.unused(), start)
                 }
                 // There may be an event without input.
-                None if self.chunked => (&mut [][..], 0),
+                None if self.inbound.has_more() => (&mut [][..], 0),
                 None => return None,
             };
             let handled = if self.chunked {

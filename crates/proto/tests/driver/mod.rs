@@ -143,6 +143,7 @@ fn note(
         EventRef::Ping(payload) => Seen::Ping(payload.to_vec()),
         EventRef::Pong(payload) => Seen::Pong(payload.to_vec()),
         EventRef::Close(close) => Seen::Close(close),
+        EventRef::Decoding => return,
         EventRef::Chunk(chunk) => {
             assert_eq!(
                 chunk.first,

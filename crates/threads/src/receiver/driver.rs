@@ -58,11 +58,11 @@ impl<T: Transport> Receiver<T> {
         loop {
             let start = self.block.used;
             let input = self.block.unused();
-            if input.is_empty() && !self.chunked {
+            // There may be an event without input.
+            if input.is_empty() && !self.inbound.has_more() {
                 return None;
             }
             let handled = if self.chunked {
-                // There may be an event without input.
                 self.inbound.handle_chunk(input)
             } else {
                 self.inbound.handle(input)
