@@ -13,14 +13,15 @@ use crate::pool::{Compressor, Pool, Shape};
 ///
 /// ```text
 ///            ┌─────────┐ last, nothing was compressed            ┌──────┐
-///   begin ──▶│ Payload │────────────────────────────────────────▶│ Tail │──▶ done
+///   begin ──▶│ Payload │────────────────────────────────────────▶│ Tail │──▶ done, or Payload again
 ///            └─────────┘                                         └──────┘
-///                 │ last, all is out but some bits  ┌────────┐      ▲
-///                 └────────────────────────────────▶│ Marker │──────┘
+///                 │ last or flush, all is out but some bits        ▲
+///                 │                                 ┌────────┐     │
+///                 └────────────────────────────────▶│ Marker │─────┘
 ///                                                   └────────┘
 /// ```
 ///
-/// The flush that ends a message is done in two steps. `Block` brings out everything but at most 7 bits and can be
+/// The flush that ends a message or a fragment is done in two steps. `Block` brings out everything but at most 7 bits and can be
 /// repeated at will. Then a sync or full flush has only its marker to write, into a place that is large enough. One
 /// flush for both would write a second marker whenever the room ends where the first one does.
 pub(crate) struct Encoder {
@@ -40,7 +41,7 @@ pub(crate) struct Encoder {
 
 enum Step {
     Payload {
-        /// Something of the message went into the compressor.
+        /// Something of the message went into the compressor since it was flushed.
         begun: bool,
     },
     Marker,
@@ -49,7 +50,16 @@ enum Step {
     Failed,
 }
 
-/// The last bytes of a message that wait for room.
+/// What a run of payload is followed by.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Then {
+    More,
+    /// More, but the peer must be able to read what there is.
+    Flush,
+    End,
+}
+
+/// The last bytes of a message or a fragment that wait for room.
 struct Tail {
     bytes: [u8; TAIL],
     from: u8,
@@ -106,33 +116,35 @@ impl Encoder {
         }
     }
 
-    /// Writes the marker that ends the message, without the four bytes that don't go on the wire.
-    fn marker(&mut self) -> Result<Tail, ExtensionError> {
+    /// Writes the marker that ends a flush; at the end of the message without the four bytes that don't go on the wire.
+    fn marker(&mut self, then: Then) -> Result<Tail, ExtensionError> {
         let mut bytes = [0; MARKER_ROOM];
         let compressor = self.compressor.as_mut().ok_or_else(failure)?;
         // A full flush forgets as well, which costs less than a reset before the next message.
-        let flush = match self.takeover {
-            true => DeflateFlush::SyncFlush,
-            false => DeflateFlush::FullFlush,
+        let forget = then == Then::End && !self.takeover;
+        let flush = match forget {
+            false => DeflateFlush::SyncFlush,
+            true => DeflateFlush::FullFlush,
         };
         let deflate = &mut compressor.deflate;
         let before = deflate.total_out();
         deflate
             .compress(&[], &mut bytes, flush)
             .map_err(|_| failure())?;
-        compressor.remembers = self.takeover;
-        let made = difference(deflate.total_out(), before);
-        // RFC 7692 §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
-        let kept = bytes
-            .get(..made)
-            .and_then(|made| made.strip_suffix(&MARKER));
+        compressor.remembers = !forget;
+        let made = bytes.get(..difference(deflate.total_out(), before));
+        let kept = match then {
+            // RFC 7692 §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
+            Then::End => made.and_then(|made| made.strip_suffix(&MARKER)),
+            Then::Flush | Then::More => made,
+        };
         kept.and_then(Tail::of).ok_or_else(failure)
     }
 
     fn advance(
         &mut self,
         input: &mut &[u8],
-        last: bool,
+        then: Then,
         out: &mut BytesMut,
         room: usize,
     ) -> Result<Progress, ExtensionError> {
@@ -140,7 +152,10 @@ impl Encoder {
         loop {
             let room = limit.saturating_sub(out.len());
             match &mut self.step {
-                Step::Payload { .. } if input.is_empty() && !last => {
+                Step::Payload { .. } if input.is_empty() && then == Then::More => {
+                    return Ok(Progress::NeedInput);
+                }
+                Step::Payload { begun: false } if input.is_empty() && then == Then::Flush => {
                     return Ok(Progress::NeedInput);
                 }
                 Step::Payload { begun: false } if input.is_empty() => {
@@ -150,22 +165,25 @@ impl Encoder {
                 Step::Payload { .. } | Step::Marker if room == 0 => return Ok(Progress::NeedRoom),
                 Step::Payload { begun } => {
                     *begun = true;
-                    let flush = match last {
-                        true => DeflateFlush::Block,
-                        false => DeflateFlush::NoFlush,
+                    let flush = match then {
+                        Then::More => DeflateFlush::NoFlush,
+                        Then::Flush | Then::End => DeflateFlush::Block,
                     };
-                    if self.run(input, flush, out, room)? && last {
+                    if self.run(input, flush, out, room)? && then != Then::More {
                         self.step = Step::Marker;
                     }
                 }
-                Step::Marker => self.step = Step::Tail(self.marker()?),
+                Step::Marker => self.step = Step::Tail(self.marker(then)?),
                 Step::Tail(tail) => {
                     tail.write(out, room);
                     if !tail.is_empty() {
                         return Ok(Progress::NeedRoom);
                     }
-                    self.end();
-                    return Ok(Progress::Done);
+                    self.step = Step::Payload { begun: false };
+                    if then == Then::End {
+                        self.end();
+                        return Ok(Progress::Done);
+                    }
                 }
                 Step::Failed => {
                     return Err(ExtensionError::internal("compression failed before"));
@@ -174,8 +192,22 @@ impl Encoder {
         }
     }
 
+    fn step(
+        &mut self,
+        input: &mut &[u8],
+        then: Then,
+        out: &mut BytesMut,
+        room: usize,
+    ) -> Result<Progress, ExtensionError> {
+        let result = self.advance(input, then, out, room);
+        if result.is_err() {
+            self.step = Step::Failed;
+            self.compressor = None;
+        }
+        result
+    }
+
     fn end(&mut self) {
-        self.step = Step::Payload { begun: false };
         if !self.takeover
             && let Some(compressor) = self.compressor.take()
         {
@@ -246,12 +278,12 @@ impl Encode for Encoder {
         out: &mut BytesMut,
         room: usize,
     ) -> Result<Progress, ExtensionError> {
-        let result = self.advance(input, last, out, room);
-        if result.is_err() {
-            self.step = Step::Failed;
-            self.compressor = None;
-        }
-        result
+        let then = if last { Then::End } else { Then::More };
+        self.step(input, then, out, room)
+    }
+
+    fn flush(&mut self, out: &mut BytesMut, room: usize) -> Result<Progress, ExtensionError> {
+        self.step(&mut &[][..], Then::Flush, out, room)
     }
 
     fn shared_key(&self) -> Option<&str> {
@@ -289,8 +321,8 @@ const MARKER: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// Far more than a sync flush takes that has only its marker to write: 6 bytes.
 const MARKER_ROOM: usize = 64;
 
-/// More than is left of a marker without its last four bytes: at most 7 bits before it and 3 of its header, in 2 bytes.
-const TAIL: usize = 4;
+/// No less than a marker takes: at most 7 bits before it and 3 of its header, in 2 bytes, and its last four.
+const TAIL: usize = 6;
 
 /// The most output that is made in one call, in bytes.
 const STEP: usize = 16 * 1024;

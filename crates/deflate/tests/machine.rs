@@ -6,7 +6,7 @@ use bowline_deflate::PerMessageDeflate;
 use bowline_extension::Negotiate;
 use bowline_frame::{MaskKeys, Message, MessageKind, Role};
 use bowline_proto::{Config, Connection, EventRef, Inbound, ProtocolError};
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use support::{encode, json, pair};
 
 /// What a client makes of unmasked frames: messages, and pings as text.
@@ -154,5 +154,65 @@ fn two_connections_talk() {
             }
             assert_eq!(carry(&mut client, &mut server), [text(payload)]);
         }
+    }
+}
+
+/// A peer that streams text expects it to arrive, and not when the compressor's block is full.
+#[test]
+fn each_fragment_can_be_read_when_it_comes() {
+    for (takeover, level) in [(false, 1), (true, 1), (false, 6), (true, 6)] {
+        let config = PerMessageDeflate::new()
+            .context_takeover(takeover)
+            .level(level);
+        let (mut server, mut client) = connected(&config, &config);
+        for count in [1, 2, 100, 0] {
+            let words: Vec<_> = (0..count).map(|word| format!("word {word} ")).collect();
+            let mut read = String::new();
+            for word in words.iter().map(String::as_str).chain(["", ""]) {
+                let payload = Bytes::copy_from_slice(word.as_bytes());
+                server.fragment(MessageKind::Text, payload, false).unwrap();
+                let sent = read.clone() + word;
+                hear(&mut server, &mut client, &mut read);
+                assert_eq!(read, sent);
+            }
+            server
+                .fragment(MessageKind::Text, Bytes::new(), true)
+                .unwrap();
+            hear(&mut server, &mut client, &mut read);
+            assert_eq!(read, words.concat());
+            // And the next message finds both ends in order.
+            let whole = Message::from(words.concat().as_str());
+            server.send(whole.clone()).unwrap();
+            assert_eq!(carry(&mut server, &mut client), [whole]);
+        }
+    }
+}
+
+/// Two ends that agreed.
+fn connected(server: &PerMessageDeflate, client: &PerMessageDeflate) -> (Connection, Connection) {
+    let (answer, servers) = server.accept(&client.offers()).unwrap();
+    let clients = client.confirm(&[answer]).unwrap();
+    let keys = MaskKeys::new(|bytes| bytes.fill(0x5a));
+    (
+        Connection::server(&Config::new(Role::Server), Some(servers)),
+        Connection::client(keys, &Config::new(Role::Client), Some(clients)),
+    )
+}
+
+/// Moves what `from` has to say to `to`, and adds the text that came.
+fn hear(from: &mut Connection, to: &mut Connection, text: &mut String) {
+    let transmit = from.transmit();
+    let mut wire = transmit.copy_to_bytes(transmit.remaining()).to_vec();
+    let mut rest = &mut wire[..];
+    loop {
+        let (used, event) = to.handle_chunk(rest).unwrap();
+        match event {
+            Some(EventRef::Chunk(chunk)) => {
+                text.push_str(std::str::from_utf8(chunk.payload).unwrap());
+            }
+            Some(other) => panic!("{other:?}"),
+            None => return,
+        }
+        rest = &mut rest[used..];
     }
 }

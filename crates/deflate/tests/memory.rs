@@ -3,9 +3,9 @@
 mod support;
 
 use bowline_deflate::PerMessageDeflate;
-use bowline_extension::Decode;
-use bowline_frame::{MessageKind, Role, Rsv};
-use bowline_proto::{Config, EventRef, Inbound, ProtocolError};
+use bowline_extension::{Decode, Negotiate};
+use bowline_frame::{Message, MessageKind, Role, Rsv};
+use bowline_proto::{Config, Connection, EventRef, Inbound, ProtocolError};
 use bowline_testing::alloc::{CountingAllocator, Usage};
 use bowline_testing::random::Random;
 use bowline_testing::wire;
@@ -81,6 +81,25 @@ fn the_pool_keeps_no_more_than_it_may() {
         // The compressors in the pool, and the pool's own lists.
         assert_eq!(left, size as isize, "{all} taken, {back} given back");
     }
+}
+
+/// Output is counted by its length, so it must not take more.
+#[test]
+fn what_waits_takes_little_more_than_its_length() {
+    let config = PerMessageDeflate::new();
+    let (_, extension) = config.accept(&config.offers()).unwrap();
+    let machine = Config::new(Role::Server);
+    let mut server = Connection::server(&machine, Some(extension));
+    // 40,000 bytes, of which 4,000 don't shrink.
+    let mut payload = vec![0; 40_000];
+    Random::new(1).fill(&mut payload[..4_000]);
+    let message = Message::from(payload);
+    server.queue(message.clone()).unwrap();
+    let (_, used) = ALLOCATOR.measure(|| while server.queue(message.clone()).is_ok() {});
+    let waiting = server.outbound().len();
+    assert!(waiting > machine.hard_mark);
+    let most = waiting as isize * 5 / 4 + 20_000;
+    assert!(used.kept <= most, "{waiting} bytes wait in {}", used.kept);
 }
 
 // covers PMD-8-03

@@ -240,6 +240,64 @@ fn encoders_that_differ_share_nothing() {
     assert_eq!(key(&config), keys[0]);
 }
 
+/// Flushes at any place and in any room leave a message as it was, and bring out all that came before.
+#[test]
+fn what_was_flushed_can_be_read() {
+    for seed in 0..60 {
+        let mut random = Random::new(seed);
+        let config = PerMessageDeflate::new()
+            .context_takeover(seed % 2 == 0)
+            .level(1 + (seed % 9) as u8)
+            .outbound_window_bits(9 + (seed % 7) as u8);
+        let Pair { server, client } = &mut pair(&config, &config);
+        for _ in 0..5 {
+            let payload = json(random.below(60));
+            assert!(
+                server
+                    .0
+                    .begin(&Outgoing::new(MessageKind::Binary))
+                    .is_some()
+            );
+            assert!(client.1.begin(MessageKind::Binary, Rsv::RSV1).unwrap());
+            let (mut read, mut sent) = (BytesMut::new(), 0);
+            loop {
+                let mut run = &payload[sent..][..random.below(payload.len() - sent + 1)];
+                let last = random.below(4) == 0;
+                if last {
+                    run = &payload[sent..];
+                }
+                sent += run.len();
+                let mut wire = BytesMut::new();
+                loop {
+                    let room = 1 + random.below(40);
+                    let progress = server.0.encode(&mut run, last, &mut wire, room).unwrap();
+                    if progress != Progress::NeedRoom {
+                        break;
+                    }
+                }
+                while !last {
+                    let (before, room) = (wire.len(), 1 + random.below(4));
+                    let progress = server.0.flush(&mut wire, room).unwrap();
+                    assert!(wire.len() - before <= room);
+                    if progress == Progress::NeedInput {
+                        break;
+                    }
+                }
+                let mut wire = &wire[..];
+                let progress = client
+                    .1
+                    .decode(&mut wire, last, &mut read, 1 << 20)
+                    .unwrap();
+                assert_bytes_eq(&read, &payload[..sent], "so far");
+                if last {
+                    assert_eq!(progress, Progress::Done);
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn idle_halves_give_back_and_go_on() {
     let config = PerMessageDeflate::new()

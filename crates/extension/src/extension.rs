@@ -141,6 +141,19 @@ pub trait Encode: Send + Sync {
         room: usize,
     ) -> Result<Progress, ExtensionError>;
 
+    /// Brings out what is held back of the message so far, so that the peer can decode all of it.
+    ///
+    /// Called behind a fragment, after [`encode`](Self::encode) said [`Progress::NeedInput`], until it says so too. At
+    /// most `room` bytes are appended. Does nothing by default: what is held back comes with a later fragment.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    fn flush(&mut self, out: &mut BytesMut, room: usize) -> Result<Progress, ExtensionError> {
+        let _ = (out, room);
+        Ok(Progress::NeedInput)
+    }
+
     /// Returns a name for everything that decides how a message is encoded, so that connections with the same name can
     /// share an encoded message. `None`, the default, says that nothing can be shared.
     fn shared_key(&self) -> Option<&str> {
@@ -167,7 +180,8 @@ pub trait Encode: Send + Sync {
 /// What [`Decode::decode`] or [`Encode::encode`] is waiting for. Complete by definition.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Progress {
-    /// All input is used: call again with the next run of the message. Never the answer to `last`.
+    /// All input is used: call again with the next run of the message. Never the answer to `last`. From
+    /// [`Encode::flush`]: all is out.
     NeedInput,
     /// All room is used and more output waits: call again with what is left of the input, even if that is nothing, and
     /// with room.

@@ -113,7 +113,8 @@ impl From<ExtensionError> for ProtocolError {
 pub enum SendError {
     /// A Close frame is queued or sent; nothing may follow it (RFC 6455 §5.5.1).
     Closed,
-    /// A message sent in fragments isn't finished yet, and this is not its next fragment.
+    /// A message sent in fragments isn't finished yet, and this is not its next fragment; or it is, but must not be
+    /// compressed, and the message is.
     InsideMessage,
     /// A ping of more than 125 bytes (RFC 6455 §5.5).
     PingTooLong {

@@ -63,6 +63,9 @@ enum Close {
 struct Fragments {
     begun: bool,
     kind: MessageKind,
+    /// The wish when it was begun.
+    compress: Compress,
+    /// `None` if it goes past the extension.
     rsv: Option<Rsv>,
 }
 
@@ -152,7 +155,7 @@ impl Outbound {
         if self.extension.is_some()
             && let Some((rsv, payload)) = self.encode(kind, message.as_bytes())?
         {
-            self.encoder.message(kind, rsv, payload, &mut self.transmit);
+            self.put_encoded(kind.into(), rsv, true, payload);
             return Ok(());
         }
         self.encoder
@@ -172,7 +175,7 @@ impl Outbound {
         if self.extension.is_some()
             && let Some((rsv, payload)) = self.encode(kind, message.as_bytes())?
         {
-            self.encoder.message(kind, rsv, payload, &mut self.transmit);
+            self.put_encoded(kind.into(), rsv, true, payload);
             return Ok(());
         }
         let payload = message.as_bytes();
@@ -196,11 +199,14 @@ impl Outbound {
     /// Queues the next fragment of a message that is sent in pieces; the first begins it, the one with
     /// `last` ends it.
     ///
-    /// Control frames may come between fragments, other messages may not (RFC 6455 §5.4).
+    /// Control frames may come between fragments, other messages may not (RFC 6455 §5.4). The peer can read each
+    /// fragment when it comes: an extension that holds payload back is asked to bring it out
+    /// ([`Encode::flush`]).
     ///
     /// # Errors
     ///
-    /// [`SendError::InsideMessage`] if a message of the other kind is open, else as [`send`](Self::send).
+    /// [`SendError::InsideMessage`] if a message of the other kind is open, or one that was begun to be compressed and
+    /// the wish is now [`Compress::Never`]; else as [`send`](Self::send).
     pub fn fragment(
         &mut self,
         kind: MessageKind,
@@ -211,32 +217,35 @@ impl Outbound {
             return Err(SendError::Closed);
         }
         let mut open = match self.fragments {
-            Some(open) if open.kind != kind => return Err(SendError::InsideMessage),
+            Some(open) if open.kind != kind || self.breaks_guard(open) => {
+                return Err(SendError::InsideMessage);
+            }
             Some(open) => open,
             None => Fragments {
                 begun: false,
                 kind,
+                compress: self.compress,
                 rsv: self.begin(&Outgoing::new(kind).with_compress(self.compress)),
             },
         };
-        let (rsv, payload) = match open.rsv {
-            Some(rsv) => (rsv, self.encode_run(&payload, last)?),
-            None => (Rsv::NONE, payload),
-        };
-        if open.rsv.is_some() && payload.is_empty() && !last {
-            // The extension holds it back; a row of empty frames would look like an attack.
-            self.fragments = Some(open);
-            return Ok(());
-        }
         let (opcode, rsv) = if open.begun {
             (OpCode::Continuation, Rsv::NONE)
         } else {
-            (kind.into(), rsv)
+            (kind.into(), open.rsv.unwrap_or(Rsv::NONE))
         };
-        open.begun = true;
+        if open.rsv.is_none() {
+            self.encoder
+                .fragment(opcode, rsv, last, payload, &mut self.transmit);
+            open.begun = true;
+        } else {
+            let payload = self.encode_run(&payload, last)?;
+            // Of what the extension holds back there is nothing; a row of empty frames would look like an attack.
+            if last || !payload.is_empty() {
+                self.put_encoded(opcode, rsv, last, payload);
+                open.begun = true;
+            }
+        }
         self.fragments = (!last).then_some(open);
-        self.encoder
-            .fragment(opcode, rsv, last, payload, &mut self.transmit);
         Ok(())
     }
 
@@ -418,7 +427,7 @@ impl Outbound {
         &mut self,
         kind: MessageKind,
         payload: &[u8],
-    ) -> Result<Option<(Rsv, Bytes)>, SendError> {
+    ) -> Result<Option<(Rsv, BytesMut)>, SendError> {
         let message = Outgoing::new(kind)
             .with_len(payload.len() as u64)
             .with_compress(self.compress);
@@ -426,6 +435,30 @@ impl Outbound {
             return Ok(None);
         };
         Ok(Some((rsv, self.encode_run(payload, true)?)))
+    }
+
+    /// The fragment must not be compressed, and the message it belongs to may be.
+    fn breaks_guard(&self, open: Fragments) -> bool {
+        let guarded = |compress| compress == Compress::Never;
+        open.rsv.is_some() && guarded(self.compress) && !guarded(open.compress)
+    }
+
+    /// Queues a frame of what the extension made.
+    fn put_encoded(&mut self, opcode: OpCode, rsv: Rsv, fin: bool, payload: BytesMut) {
+        if payload.len() < Transmit::COPY_BELOW {
+            return self
+                .encoder
+                .fragment_ref(opcode, rsv, fin, &payload, &mut self.transmit);
+        }
+        // What waits is counted by its length: it must not take much more.
+        let unused = payload.capacity() - payload.len();
+        let payload = if unused > payload.len() / 4 {
+            Bytes::copy_from_slice(&payload)
+        } else {
+            payload.freeze()
+        };
+        self.encoder
+            .fragment(opcode, rsv, fin, payload, &mut self.transmit);
     }
 
     /// Begins a message; `None` if it is to be sent as it is.
@@ -437,24 +470,30 @@ impl Outbound {
         Some(rsv)
     }
 
-    fn encode_run(&mut self, mut payload: &[u8], last: bool) -> Result<Bytes, SendError> {
+    /// Lets the extension encode a run of the message that was begun, so that the peer can decode all of it.
+    fn encode_run(&mut self, mut payload: &[u8], last: bool) -> Result<BytesMut, SendError> {
         let mut out = BytesMut::new();
         let Some(extension) = &mut self.extension else {
-            return Ok(Bytes::copy_from_slice(payload));
+            return Ok(BytesMut::from(payload));
         };
+        let mut flushing = false;
         let error = loop {
             let before = (payload.len(), out.len());
-            let progress = extension.encode.encode(&mut payload, last, &mut out, STEP);
+            let progress = match flushing {
+                false => extension.encode.encode(&mut payload, last, &mut out, STEP),
+                true => extension.encode.flush(&mut out, STEP),
+            };
             extension.volume.add(
                 before.0.saturating_sub(payload.len()),
                 out.len().saturating_sub(before.1),
             );
             match progress {
                 Ok(Progress::NeedRoom) if before != (payload.len(), out.len()) => {}
-                Ok(Progress::Done) if last && payload.is_empty() => return Ok(out.freeze()),
-                Ok(Progress::NeedInput) if !last && payload.is_empty() => {
-                    return Ok(out.freeze());
-                }
+                Ok(Progress::Done) if last && payload.is_empty() => return Ok(out),
+                Ok(Progress::NeedInput) if !last && payload.is_empty() => match flushing {
+                    false => flushing = true,
+                    true => return Ok(out),
+                },
                 Ok(_) => break ExtensionError::internal("extension made no progress"),
                 Err(error) => break error,
             }

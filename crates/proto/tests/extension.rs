@@ -2,7 +2,7 @@
 
 mod driver;
 
-use bowline_extension::{Decode, Encode, Extension, ExtensionError, Outgoing, Progress};
+use bowline_extension::{Compress, Decode, Encode, Extension, ExtensionError, Outgoing, Progress};
 use bowline_frame::{CloseCode, Message, MessageKind, Role, Rsv};
 use bowline_proto::{Config, Connection, EventRef, Inbound, Outbound, SendError};
 use bowline_testing::extension::RunLength;
@@ -98,6 +98,37 @@ fn fragments_that_the_extension_holds_back_make_no_frames() {
         receiving.feed(&wire);
         assert_eq!(receiving.seen, [Seen::Message(vec![b'a'; 1000].into())]);
     }
+}
+
+/// The guard for secrets holds for each fragment, or says so.
+// covers PMD-8-01
+#[test]
+fn a_fragment_that_must_not_be_compressed_is_refused_where_its_message_is() {
+    let fragment = |server: &mut Connection, compress, last| {
+        server.compress(compress);
+        server.fragment(MessageKind::Text, Bytes::from_static(b"aaaaaa"), last)
+    };
+    let (first, never) = (Compress::Auto, Compress::Never);
+    let mut server = with(Role::Server, RunLength::new(255));
+    fragment(&mut server, first, false).unwrap();
+    let waiting = server.outbound().len();
+    for last in [false, true] {
+        let refused = fragment(&mut server, never, last);
+        assert!(matches!(refused, Err(SendError::InsideMessage)));
+        assert_eq!(server.outbound().len(), waiting);
+    }
+    fragment(&mut server, Compress::Always, true).unwrap();
+    // A message that was begun so goes past the extension, whoever ends it.
+    let mut server = Driver::new(with(Role::Server, RunLength::new(255)), Way::Whole);
+    fragment(&mut server.connection, never, false).unwrap();
+    fragment(&mut server.connection, first, false).unwrap();
+    fragment(&mut server.connection, never, true).unwrap();
+    let expected = [
+        frame(Role::Client, TEXT, b"aaaaaa"),
+        frame(Role::Client, CONT, b"aaaaaa"),
+        frame(Role::Client, FIN | CONT, b"aaaaaa"),
+    ];
+    assert_bytes_eq(&server.written(), &expected.concat(), "as it is");
 }
 
 // covers WS-5.4-02
