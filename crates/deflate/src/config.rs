@@ -248,7 +248,9 @@ impl PerMessageDeflate {
             .iter()
             .filter(|offer| offer.name() == NAME.as_str())
             .find_map(|offer| self.settings.wish().answer(Params::read(offer).ok()?))?;
-        let deflate = Deflate::server(self.settings, Arc::clone(&self.pool), answer.agreed());
+        let wished = self.settings.outbound;
+        let pool = Arc::clone(&self.pool);
+        let deflate = Deflate::server(self.settings, pool, wished, answer.agreed());
         Some((answer.element(), deflate))
     }
 
@@ -267,16 +269,20 @@ impl PerMessageDeflate {
             return Err(ConfirmError::new("an extension that was not offered"));
         }
         let params = Params::read(element).map_err(ConfirmError::new)?;
-        let mut verdict = self.settings.wish().check(&params);
-        for wish in &self.fallbacks {
-            verdict = verdict.or_else(|first| wish.check(&params).map_err(|_| first));
-        }
-        verdict.map_err(ConfirmError::new)?;
-        Ok(Deflate::client(
-            self.settings,
-            Arc::clone(&self.pool),
-            params.agreed(),
-        ))
+        let wish = self.taken(&params).map_err(ConfirmError::new)?;
+        let pool = Arc::clone(&self.pool);
+        let agreed = params.agreed();
+        Ok(Deflate::client(self.settings, pool, wish.outbound, agreed))
+    }
+
+    /// The first of our offers that a server's answer fits, or what is wrong with it for the very first.
+    fn taken(&self, answer: &Params) -> Result<Wish, &'static str> {
+        let first = self.settings.wish();
+        first.check(answer).map(|()| first).or_else(|error| {
+            let mut others = self.fallbacks.iter();
+            let taken = others.find(|wish| wish.check(answer).is_ok());
+            taken.copied().ok_or(error)
+        })
     }
 }
 

@@ -24,8 +24,10 @@ pub(crate) struct Decoder {
     wire: u64,
     /// Bytes they became.
     made: u64,
-    /// Bytes of history copied to go on behind a block that said it is the last.
-    copied: u64,
+    /// Bytes of history that may be copied to go on behind blocks that said they are the last.
+    copies: u64,
+    /// The open message has needed such a copy.
+    copied: bool,
 }
 
 enum State {
@@ -50,9 +52,14 @@ enum Stream {
 }
 
 impl Decoder {
-    pub(crate) fn new(settings: &Settings, pool: Arc<Pool>, inbound: Direction) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        pool: Arc<Pool>,
+        home: usize,
+        inbound: Direction,
+    ) -> Self {
         Self {
-            home: pool.home(),
+            home,
             pool,
             takeover: inbound.takeover,
             window: match inbound.takeover {
@@ -64,7 +71,8 @@ impl Decoder {
             state: State::Empty,
             wire: 0,
             made: 0,
-            copied: 0,
+            copies: COPIES,
+            copied: false,
         }
     }
 
@@ -92,17 +100,12 @@ impl Decoder {
                     // Whoever ends a message with BFINAL and nothing behind it means the end.
                     return Ok(self.pause(last));
                 }
-                let history = decompressor.history.len() as u64;
-                self.copied = self.copied.saturating_add(history);
-                if self.copied
-                    > self
-                        .wire
-                        .saturating_mul(COPIED_PER_BYTE)
-                        .saturating_add(COPIED)
-                {
-                    return Err(ExtensionError::too_big(
-                        "too many final blocks in a message",
-                    ));
+                // One is free: there are peers who end each message so.
+                if std::mem::replace(&mut self.copied, true) {
+                    let history = decompressor.history.len() as u64;
+                    let left = self.copies.checked_sub(history);
+                    self.copies =
+                        left.ok_or_else(|| ExtensionError::too_big("too many final blocks"))?;
                 }
                 if !decompressor.resume() {
                     return Err(failure());
@@ -126,6 +129,8 @@ impl Decoder {
                 .push(out.get(start..).unwrap_or_default());
             *input = input.get(used..).unwrap_or_default();
             self.wire = self.wire.saturating_add(used as u64);
+            let earned = COPIES_PER_BYTE.saturating_mul(used as u64);
+            self.copies = self.copies.saturating_add(earned).min(COPIES);
             self.made = self.made.saturating_add(made as u64);
             // Where the room is full, more may have been made of the same bytes.
             if made < space && bearable(self.wire, self.made) == 0 {
@@ -229,7 +234,7 @@ impl Decode for Decoder {
     fn begin(&mut self, _: MessageKind, rsv: Rsv) -> Result<bool, ExtensionError> {
         self.wire = 0;
         self.made = 0;
-        self.copied = 0;
+        self.copied = false;
         Ok(rsv.contains(Rsv::RSV1))
     }
 
@@ -260,6 +265,14 @@ impl Decode for Decoder {
                 self.pool.keep_decompressor(self.home, decompressor);
             }
             state => self.state = state,
+        }
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        if let State::Held { decompressor, .. } = std::mem::replace(&mut self.state, State::Empty) {
+            self.pool.keep_decompressor(self.home, decompressor);
         }
     }
 }
@@ -298,7 +311,7 @@ const STEP: usize = 16 * 1024;
 const WIRE: u64 = 64 * 1024;
 const WIRE_PER_BYTE: u64 = 16;
 
-/// So many bytes of history may be copied for a message, and as many for each byte on the wire as below. A block with
-/// BFINAL costs a copy of the window for as little as two bytes.
-const COPIED: u64 = 8 * 1024 * 1024;
-const COPIED_PER_BYTE: u64 = 64;
+/// At most so many bytes of history may be copied at once, and in the long run as many for each byte on the wire as
+/// below, besides a copy for each message. A block with BFINAL costs a copy of the window for as little as two bytes.
+const COPIES: u64 = 8 * 1024 * 1024;
+const COPIES_PER_BYTE: u64 = 64;

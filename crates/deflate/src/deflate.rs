@@ -31,24 +31,29 @@ pub(crate) struct Direction {
 }
 
 impl Deflate {
-    pub(crate) fn server(settings: Settings, pool: Arc<Pool>, agreed: Agreed) -> Self {
-        let outbound = agreed.server();
-        let inbound = agreed.client();
-        Self::new(settings, pool, outbound, inbound)
+    /// `wished`: what our own configuration wants for our messages.
+    pub(crate) fn server(
+        settings: Settings,
+        pool: Arc<Pool>,
+        wished: Direction,
+        agreed: Agreed,
+    ) -> Self {
+        let outbound = agreed.server().within(wished);
+        Self::new(settings, pool, outbound, agreed.client())
     }
 
-    pub(crate) fn client(settings: Settings, pool: Arc<Pool>, agreed: Agreed) -> Self {
-        let outbound = agreed.client();
-        let inbound = agreed.server();
-        Self::new(settings, pool, outbound, inbound)
+    /// `wished`: what the offer that was taken wants for our messages.
+    pub(crate) fn client(
+        settings: Settings,
+        pool: Arc<Pool>,
+        wished: Direction,
+        agreed: Agreed,
+    ) -> Self {
+        let outbound = agreed.client().within(wished);
+        Self::new(settings, pool, outbound, agreed.server())
     }
 
     fn new(settings: Settings, pool: Arc<Pool>, outbound: Direction, inbound: Direction) -> Self {
-        // A sender may always do less than it is allowed to.
-        let outbound = Direction {
-            takeover: outbound.takeover && settings.outbound.takeover,
-            window_bits: outbound.window_bits.min(settings.outbound.window_bits),
-        };
         Self {
             settings,
             pool,
@@ -84,6 +89,16 @@ impl Deflate {
     }
 }
 
+impl Direction {
+    /// A sender may always do less than it is allowed to.
+    fn within(self, wished: Self) -> Self {
+        Self {
+            takeover: self.takeover && wished.takeover,
+            window_bits: self.window_bits.min(wished.window_bits),
+        }
+    }
+}
+
 impl Extension for Deflate {
     fn split(self: Box<Self>) -> (Box<dyn Encode>, Box<dyn Decode>) {
         let Self {
@@ -97,8 +112,10 @@ impl Extension for Deflate {
             memory_level: settings.memory_level,
             window_bits: outbound.window_bits,
         };
-        let encoder = Encoder::new(&settings, Arc::clone(&pool), shape, outbound.takeover);
-        let decoder = Decoder::new(&settings, pool, inbound);
+        let home = pool.home();
+        let takeover = outbound.takeover;
+        let encoder = Encoder::new(&settings, Arc::clone(&pool), home, shape, takeover);
+        let decoder = Decoder::new(&settings, pool, home, inbound);
         (Box::new(encoder), Box::new(decoder))
     }
 }

@@ -21,9 +21,9 @@ use crate::pool::{Compressor, Pool, Shape};
 ///                                                   └────────┘
 /// ```
 ///
-/// The flush that ends a message or a fragment is done in two steps. `Block` brings out everything but at most 7 bits and can be
-/// repeated at will. Then a sync or full flush has only its marker to write, into a place that is large enough. One
-/// flush for both would write a second marker whenever the room ends where the first one does.
+/// The flush that ends a message or a fragment is done in two steps. `Block` brings out everything but at most 7 bits
+/// and can be repeated at will. Then a sync or full flush has only its marker to write, into a place that is large
+/// enough. One flush for both would write a second marker whenever the room ends where the first one does.
 pub(crate) struct Encoder {
     pool: Arc<Pool>,
     home: usize,
@@ -67,14 +67,20 @@ struct Tail {
 }
 
 impl Encoder {
-    pub(crate) fn new(settings: &Settings, pool: Arc<Pool>, shape: Shape, takeover: bool) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        pool: Arc<Pool>,
+        home: usize,
+        shape: Shape,
+        takeover: bool,
+    ) -> Self {
         let threshold = settings.threshold.unwrap_or(match takeover {
             false => 128,
             true => 64,
         });
         Self {
-            key: pool.key(shape, threshold),
-            home: pool.home(),
+            key: pool.key(shape),
+            home,
             pool,
             shape,
             takeover,
@@ -303,6 +309,12 @@ impl Encode for Encoder {
         if let Some(compressor) = self.compressor.take() {
             self.pool.keep_compressor(self.home, compressor);
         }
+    }
+}
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        self.release();
     }
 }
 

@@ -34,11 +34,10 @@ pub(crate) struct Decompressor {
 /// In several shards, so that threads seldom meet: whoever finds a shard locked goes on to the next, and nobody waits.
 pub(crate) struct Pool {
     shards: Box<[Mutex<Shard>]>,
-    /// How many of each kind a shard keeps.
-    kept: usize,
+    size: usize,
     homes: AtomicUsize,
     /// The names of the ways to compress that connections have agreed on: a few.
-    keys: Mutex<Vec<(Shape, u64, Arc<str>)>>,
+    keys: Mutex<Vec<(Shape, Arc<str>)>>,
 }
 
 #[derive(Default)]
@@ -47,19 +46,25 @@ pub(crate) struct Pool {
     reason = "each goes from here to a connection and back in its box: a connection has room for a pointer only"
 )]
 struct Shard {
+    /// Those that came back last are behind.
     compressors: Vec<Box<Compressor>>,
     decompressors: Vec<Box<Decompressor>>,
+    /// How many of each kind it keeps.
+    most: usize,
 }
 
 impl Pool {
     /// Keeps at most `size` of each kind.
     pub(crate) fn new(size: usize) -> Self {
-        // As many as can share the size evenly; none for 0.
-        let divides = |shards: &usize| size.checked_rem(*shards) == Some(0);
-        let shards = (1..=size.min(MAX_SHARDS)).rev().find(divides).unwrap_or(0);
+        let shards = size.min(MAX_SHARDS);
+        let shard = |index: usize| Shard {
+            // The first ones keep one more if the size can't be shared evenly.
+            most: size.saturating_sub(index).div_ceil(shards),
+            ..Shard::default()
+        };
         Self {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
-            kept: size.checked_div(shards).unwrap_or(0),
+            shards: (0..shards).map(|index| Mutex::new(shard(index))).collect(),
+            size,
             homes: AtomicUsize::new(0),
             keys: Mutex::default(),
         }
@@ -70,14 +75,12 @@ impl Pool {
         self.homes.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The name of all that decides how a message is compressed. Takeover isn't part of it: shared messages are
-    /// compressed without reference to others.
-    pub(crate) fn key(&self, shape: Shape, threshold: u64) -> Arc<str> {
+    /// The name of all that decides what a compressed message looks like. Takeover isn't part of it: shared messages are
+    /// compressed without reference to others. Nor is the threshold: a peer reads a message whether it is compressed or
+    /// not, so whoever encodes it first may decide.
+    pub(crate) fn key(&self, shape: Shape) -> Arc<str> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = keys
-            .iter()
-            .find(|(its, least, _)| (*its, *least) == (shape, threshold));
-        if let Some((.., key)) = known {
+        if let Some((_, key)) = keys.iter().find(|(its, _)| *its == shape) {
             return Arc::clone(key);
         }
         let Shape {
@@ -85,9 +88,9 @@ impl Pool {
             memory_level,
             window_bits,
         } = shape;
-        let key = format!("permessage-deflate {window_bits} {level} {memory_level} {threshold}");
+        let key = format!("permessage-deflate {window_bits} {level} {memory_level}");
         let key = Arc::<str>::from(key);
-        keys.push((shape, threshold, Arc::clone(&key)));
+        keys.push((shape, Arc::clone(&key)));
         key
     }
 
@@ -96,7 +99,7 @@ impl Pool {
         let pooled = self.find(home, |shard| {
             let mut all = shard.compressors.iter();
             let at = all.rposition(|compressor| compressor.shape == shape)?;
-            Some(shard.compressors.swap_remove(at))
+            Some(shard.compressors.remove(at))
         });
         match pooled {
             Some(mut compressor) => {
@@ -124,21 +127,36 @@ impl Pool {
         }
     }
 
+    /// Keeps a compressor: where there is room, or else in place of one of another shape, the oldest in its shard. So the
+    /// pool holds the shapes that are in use.
     pub(crate) fn keep_compressor(&self, home: usize, compressor: Box<Compressor>) {
+        let shape = compressor.shape;
         let mut waiting = Some(compressor);
-        self.find(home, |shard| {
-            if shard.compressors.len() >= self.kept {
+        let room = self.find(home, |shard| {
+            if shard.compressors.len() >= shard.most {
                 return None;
             }
             shard.compressors.extend(waiting.take());
             Some(())
         });
+        if room.is_some() {
+            return;
+        }
+        let replaced = self.find(home, |shard| {
+            let mut all = shard.compressors.iter();
+            let at = all.position(|compressor| compressor.shape != shape)?;
+            let replaced = shard.compressors.remove(at);
+            shard.compressors.extend(waiting.take());
+            Some(replaced)
+        });
+        // Freed only here, outside of the lock.
+        drop(replaced);
     }
 
     pub(crate) fn keep_decompressor(&self, home: usize, decompressor: Box<Decompressor>) {
         let mut waiting = Some(decompressor);
         self.find(home, |shard| {
-            if shard.decompressors.len() >= self.kept {
+            if shard.decompressors.len() >= shard.most {
                 return None;
             }
             shard.decompressors.extend(waiting.take());
@@ -191,7 +209,7 @@ impl Decompressor {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool")
-            .field("size", &self.shards.len().saturating_mul(self.kept))
+            .field("size", &self.size)
             .finish_non_exhaustive()
     }
 }

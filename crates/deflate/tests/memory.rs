@@ -57,7 +57,7 @@ fn a_thousand_connections_without_takeover_share_what_one_needs() {
 
 #[test]
 fn the_pool_keeps_no_more_than_it_may() {
-    for size in [0, 1, 3, 11] {
+    for size in [0, 1, 3, 11, 17] {
         let config = PerMessageDeflate::new().pool_size(size);
         let mut ends: Vec<_> = (0..20).map(|_| pair(&config, &config)).collect();
         let open = |ends: &mut Pair| {
@@ -80,6 +80,81 @@ fn the_pool_keeps_no_more_than_it_may() {
         let left = 20 * (all + back) / all;
         // The compressors in the pool, and the pool's own lists.
         assert_eq!(left, size as isize, "{all} taken, {back} given back");
+    }
+}
+
+/// A client that wants another window than all others doesn't take the pool away from them.
+#[test]
+fn the_pool_holds_the_windows_that_are_in_use() {
+    for size in [1, 16] {
+        let config = PerMessageDeflate::new().pool_size(size);
+        let (usual, narrow) = (
+            PerMessageDeflate::new(),
+            PerMessageDeflate::new().inbound_window_bits(9),
+        );
+        let payload = json(3);
+        // As many strangers as the pool has places, all at once.
+        let mut strangers: Vec<_> = (0..size).map(|_| pair(&config, &narrow)).collect();
+        for stranger in &mut strangers {
+            assert!(stranger.server.0.begin(&text(1000)).is_some());
+            let mut out = BytesMut::new();
+            let mut input = &payload[..];
+            stranger
+                .server
+                .0
+                .encode(&mut input, false, &mut out, 9999)
+                .unwrap();
+        }
+        drop(strangers);
+        let mut ends = pair(&config, &usual);
+        encode(&mut *ends.server.0, &payload);
+        let (_, used) = ALLOCATOR.measure(|| encode(&mut *ends.server.0, &payload));
+        assert!(used.peak < 10_000, "{used:?} of {size}");
+    }
+}
+
+/// What is over sends and receives nothing more, however long somebody holds on to it.
+// covers PMD-8-03
+#[test]
+fn a_connection_that_has_ended_holds_no_compressor() {
+    for (takeover, size) in [(true, 0), (true, 2), (false, 0)] {
+        let config = PerMessageDeflate::new()
+            .context_takeover(takeover)
+            .pool_size(size);
+        let (answer, extension) = config.accept(&config.offers()).unwrap();
+        let mut encoder = config.confirm(&[answer]).unwrap().split().0;
+        let payload = encode(&mut *encoder, &json(10));
+        let wire = [
+            wire::frame(
+                Role::Server,
+                wire::FIN | wire::RSV1 | wire::BINARY,
+                &payload,
+            ),
+            // Half a message, which never ends.
+            wire::frame(Role::Server, wire::RSV1 | wire::BINARY, [0x4b]),
+            wire::frame(Role::Server, wire::CLOSE, ""),
+        ];
+        let mut wire = wire.concat();
+        let server = Connection::server(&Config::new(Role::Server), Some(extension));
+        let (mut outbound, mut inbound, _) = server.split();
+        let (_, used) = ALLOCATOR.measure(|| {
+            outbound.send(Message::from(json(10))).unwrap();
+            let part = bytes::Bytes::from_static(b"part");
+            outbound.fragment(MessageKind::Text, part, false).unwrap();
+            let mut rest = &mut wire[..];
+            while let (used, Some(event)) = inbound.handle(rest).unwrap() {
+                if let Some(reply) = event.reply() {
+                    outbound.reply(reply);
+                }
+                rest = &mut rest[used..];
+            }
+            outbound.abandon();
+        });
+        assert!(inbound.is_peer_closed());
+        assert!(inbound.volume().payload > 0 && outbound.volume().payload > 0);
+        // With a pool it is there.
+        let expected = if size > 0 { 100_000..400_000 } else { 0..2_000 };
+        assert!(expected.contains(&used.kept), "{used:?}, of {size}");
     }
 }
 
@@ -290,6 +365,24 @@ fn work_without_content_is_bounded() {
     let read = decode(&mut *pair(&config, &config).client.1, &with(100)).unwrap();
     assert_eq!(read, [json(3000), vec![b'a'; 100]].concat());
     refused(&with(1000));
+}
+
+/// Messages share that bound, so that it isn't the length of messages that decides. A copy for each is free: some peers
+/// end every message so.
+// covers PMD-8-02
+#[test]
+fn copies_of_history_are_bounded_for_all_messages_together() {
+    let config = PerMessageDeflate::new().context_takeover(true);
+    let full = encode(&mut *pair(&config, &config).server.0, &json(3000));
+    let read = |message: &[u8], count| {
+        let mut decoder = pair(&config, &config).client.1;
+        decode(&mut *decoder, &full).unwrap();
+        (0..count).try_for_each(|_| decode(&mut *decoder, message).map(drop))
+    };
+    let many = [&[0x03, 0x00].repeat(100)[..], &[0x00]].concat();
+    read(&many, 2).unwrap();
+    assert_eq!(read(&many, 4).unwrap_err().close_code().get(), 1009);
+    read(&[0x4b, 0x04, 0x00], 2000).unwrap();
 }
 
 /// Where that bound lies doesn't depend on how the message is cut, or on the room for what it becomes.

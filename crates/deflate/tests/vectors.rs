@@ -120,6 +120,24 @@ fn answers_are_judged_as_the_vectors_say() {
 }
 
 /// One connection's messages: each payload with what it inflates to, in every way a transport could deliver it.
+/// What was offered as a fallback holds for our messages too, and not what was offered first.
+#[test]
+fn an_answer_that_fits_a_fallback_is_carried_out_as_that_was_offered() {
+    let first = PerMessageDeflate::new().inbound_window_bits(9);
+    let second = PerMessageDeflate::new()
+        .context_takeover(true)
+        .outbound_window_bits(15);
+    let config = first.or(&second);
+    let agreed = |answer: &str| config.confirm_one(&header(&[answer])).unwrap();
+    let deflate = agreed("permessage-deflate");
+    assert!(deflate.inbound_takeover() && deflate.outbound_takeover());
+    assert_eq!(deflate.outbound_window_bits(), 15);
+    let deflate =
+        agreed("permessage-deflate; server_no_context_takeover; server_max_window_bits=9");
+    assert!(!deflate.inbound_takeover() && !deflate.outbound_takeover());
+    assert_eq!(deflate.outbound_window_bits(), 12);
+}
+
 fn check_messages(offer: &str, messages: &[(&[u8], &[u8])], id: &str) {
     let seed = seed();
     let mut random = Random::new(seed);

@@ -6,6 +6,7 @@ use bowline_frame::{CloseFrame, Decoder, MessageKind, MessageRef, OpCode, Piece,
 use bytes::BytesMut;
 
 use crate::partial::{Partial, Run, Taken};
+use crate::spent::Spent;
 use crate::{Arrival, ChunkRef, Config, EventRef, ProtocolError, Volume};
 
 /// The reading half of a connection: bytes in, events out.
@@ -669,6 +670,8 @@ impl Inbound {
         self.control = None;
         if let Some(extension) = &mut self.extension {
             extension.decoded = BytesMut::new();
+            extension.decode = Box::new(Spent);
+            extension.held = false;
         }
     }
 }

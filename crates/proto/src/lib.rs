@@ -19,6 +19,7 @@ mod event;
 mod inbound;
 mod outbound;
 mod partial;
+mod spent;
 mod volume;
 
 pub use config::{Config, Keepalive};

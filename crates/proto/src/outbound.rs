@@ -6,6 +6,7 @@ use bowline_frame::{
 };
 use bytes::{Bytes, BytesMut};
 
+use crate::spent::Spent;
 use crate::{Config, QueueError, Reply, SendError, Volume};
 
 /// The writing half of a connection: messages in, bytes to write out.
@@ -312,6 +313,7 @@ impl Outbound {
         self.transmit.clear();
         self.pong = None;
         self.fragments = None;
+        self.spend_extension();
     }
 
     /// Bytes that wait.
@@ -413,7 +415,16 @@ impl Outbound {
         self.encoder.close(close, &mut self.transmit);
         self.close = to;
         self.fragments = None;
+        self.spend_extension();
         true
+    }
+
+    /// Nothing more goes through the extension.
+    fn spend_extension(&mut self) {
+        if let Some(extension) = &mut self.extension {
+            extension.encode = Box::new(Spent);
+            extension.held = false;
+        }
     }
 
     fn take_pong(&mut self) {

@@ -46,7 +46,6 @@ impl Inflater {
     pub fn message(&mut self, payload: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
         let keep = if self.takeover { WINDOW } else { 0 };
         self.bytes.drain(..self.bytes.len().saturating_sub(keep));
-        self.carried = 0;
         let start = self.bytes.len();
         let wire = [payload, &[0x00, 0x00, 0xff, 0xff]].concat();
         let mut message = Message {
@@ -67,8 +66,8 @@ impl Inflater {
         self.max_distance
     }
 
-    /// How much of the window blocks that said they are the last had to carry on to what followed them in the last
-    /// message, summed up, in bytes.
+    /// How much of the window blocks that said they are the last had to carry on to what followed them in their message,
+    /// summed up, in bytes.
     pub fn carried(&self) -> u64 {
         self.carried
     }
