@@ -6,6 +6,7 @@ use bowline_deflate::PerMessageDeflate;
 use bowline_extension::Negotiate;
 use bowline_frame::{MaskKeys, Message, MessageKind, Role};
 use bowline_proto::{Config, Connection, EventRef, Inbound, ProtocolError};
+use bowline_testing::wire;
 use bytes::{Buf, Bytes};
 use support::{encode, json, pair};
 
@@ -184,6 +185,34 @@ fn each_fragment_can_be_read_when_it_comes() {
             let whole = Message::from(words.concat().as_str());
             server.send(whole.clone()).unwrap();
             assert_eq!(carry(&mut server, &mut client), [whole]);
+        }
+    }
+}
+
+/// Who flushes a compressor behind each byte, or stores bytes one by one, still sends messages of their length.
+// covers PMD-7.2.2-06
+#[test]
+fn a_message_within_the_limit_is_taken_however_it_was_flushed() {
+    let stored = [0x00, 0x01, 0x00, 0xfe, 0xff, b'a'].repeat(40_000);
+    let payload = [&stored[..], &[0x00]].concat();
+    let config = PerMessageDeflate::new();
+    for (limit, fits) in [(40_000, true), (39_999, false)] {
+        let decoder = pair(&config, &config).client.1;
+        let machine = Config::new(Role::Client).max_message(limit);
+        let mut inbound = Inbound::new(Role::Client, &machine, Some(decoder));
+        let mut wire = wire::frame(Role::Client, 0xc2, &payload);
+        match inbound.handle(&mut wire) {
+            Ok((_, Some(EventRef::Assembled(message)))) => {
+                assert!(fits && message.len() == 40_000);
+            }
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => {
+                assert!(!fits);
+                assert!(
+                    matches!(error, ProtocolError::MessageTooBig { .. }),
+                    "{error}"
+                );
+            }
         }
     }
 }

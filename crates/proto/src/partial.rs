@@ -101,13 +101,14 @@ impl Partial {
         self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
         if !self.is_chunked() {
             // The decoder lets claimed bits pass, and headers that were read while chunks were asked for.
-            let max_wire = if self.extended {
-                max_message.saturating_mul(2).saturating_add(EXPANSION)
-            } else {
-                max_message
-            };
-            if self.arrival.wire_len > max_wire {
+            let wire_len = self.arrival.wire_len;
+            if !self.extended && wire_len > max_message {
                 return Err(ProtocolError::MessageTooBig { limit: max_message });
+            }
+            let max_wire = max_message.saturating_mul(EXPANSION).saturating_add(IDLE);
+            if wire_len > max_wire {
+                let why = "a message that is much longer on the wire than it may be decoded";
+                return Err(ExtensionError::too_big(why).into());
             }
             let max_fragments = max_fragments(max_message);
             if self.arrival.fragments > max_fragments {
@@ -339,9 +340,11 @@ fn check_progress(
     }
 }
 
-/// What a message may be longer on the wire than twice its limit before an extension decodes it, in bytes. Peers
-/// that compress badly are well below; without it, payload that decodes to nothing would have no end.
-const EXPANSION: u64 = 16 * 1024;
+/// So many times its limit and so many bytes more a message may be long on the wire before an extension decodes it.
+/// Who flushes a compressor behind every byte needs 7; without a bound, payload that decodes to nothing would have no
+/// end.
+const EXPANSION: u64 = 8;
+const IDLE: u64 = 16 * 1024;
 
 /// What an extension may decode to before the limits are looked at again, in bytes.
 const STEP: usize = 16 * 1024;
