@@ -23,9 +23,9 @@ pub use bowline_threads::{
     Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, Halves, HalvesReader,
     HalvesWriter, HeadError, HeadLimits, InvalidCloseCode, Keepalive, Memory, MemoryReader,
     MemoryWriter, Message, MessageKind, MessageRef, Negotiate, Origin, OriginError, OriginPolicy,
-    ProtocolError, QueueError, ReasonTooLong, Received, RefusalReason, Role, SendError, Text,
-    Timeout, Token, Transport, TransportRead, TransportWrite, UriError, Utf8Error, Volume, WsUri,
-    bytes, http,
+    Prepared, ProtocolError, QueueError, ReasonTooLong, Received, RefusalReason, Role, SendError,
+    Text, Timeout, Token, Transport, TransportRead, TransportWrite, UriError, Utf8Error, Volume,
+    WsUri, bytes, http,
 };
 
 /// An open connection; over TCP unless another transport is named. See [`bowline_threads::WebSocket`].

@@ -5,7 +5,7 @@ mod support;
 use bowline_deflate::PerMessageDeflate;
 use bowline_extension::Negotiate;
 use bowline_frame::{MaskKeys, Message, MessageKind, Role};
-use bowline_proto::{Config, Connection, EventRef, Inbound, ProtocolError};
+use bowline_proto::{Config, Connection, EventRef, Inbound, Prepared, ProtocolError};
 use bowline_testing::wire;
 use bytes::{Buf, Bytes};
 use support::{encode, json, pair};
@@ -186,6 +186,37 @@ fn each_fragment_can_be_read_when_it_comes() {
             server.send(whole.clone()).unwrap();
             assert_eq!(carry(&mut server, &mut client), [whole]);
         }
+    }
+}
+
+/// Whether or not messages refer to earlier ones, a message for many is compressed once.
+#[test]
+fn prepared_and_ordinary_messages_alternate_on_many_connections() {
+    let takeover = PerMessageDeflate::new().context_takeover(true);
+    let without = PerMessageDeflate::new();
+    let narrow = takeover.clone().inbound_window_bits(9);
+    let mut ends = [
+        connected(&takeover, &takeover),
+        connected(&without, &takeover),
+        connected(&takeover, &narrow),
+        connected(&takeover, &takeover),
+    ];
+    let text = |count| Message::from(String::from_utf8(json(count)).unwrap());
+    for round in 1..20 {
+        let ordinary = text(round % 7 + 1);
+        let shared = text(round % 5 + 4);
+        let mut prepared = Prepared::new(shared.clone());
+        let mut lengths = Vec::new();
+        for (server, client) in &mut ends {
+            server.send(ordinary.clone()).unwrap();
+            assert_eq!(carry(server, client), [ordinary.clone()]);
+            server.send_prepared(&mut prepared).unwrap();
+            lengths.push(server.transmit().remaining());
+            assert_eq!(carry(server, client), [shared.clone()]);
+        }
+        assert_eq!(lengths[0], lengths[1]);
+        assert_eq!(lengths[0], lengths[3]);
+        assert!(lengths[0] < shared.len() / 2);
     }
 }
 

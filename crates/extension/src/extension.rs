@@ -156,11 +156,15 @@ pub trait Encode: Send + Sync {
 
     /// Returns a name for everything that decides how a message is encoded, so that connections with the same name can
     /// share an encoded message. `None`, the default, says that nothing can be shared.
+    ///
+    /// To share one, the connection that encodes it is [interrupted](Self::interrupt) first: so the message refers to
+    /// nothing that only its peer has seen. The others are interrupted when they send it.
     fn shared_key(&self) -> Option<&str> {
         None
     }
 
-    /// Tells that a message encoded elsewhere is sent now. History that the peer can't follow must be dropped.
+    /// Tells that a message encoded elsewhere is sent now, or that the next message is to be sent elsewhere too: it must
+    /// be encoded without reference to what came before. Only called between messages.
     ///
     /// Does nothing by default, which fits an extension without history.
     fn interrupt(&mut self) {}

@@ -20,9 +20,9 @@ pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
     Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,
     Http, InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate,
-    Opening, Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
-    Receiver, RefusalReason, Role, SendError, Sender, Text, Timeout, Timer, Token, Transport,
-    Upgrading, UriError, Utf8Error, Volume, WebSocket, WsUri, bytes, corked, http,
+    Opening, Origin, OriginError, OriginPolicy, Parts, Prepared, ProtocolError, QueueError,
+    ReasonTooLong, Receiver, RefusalReason, Role, SendError, Sender, Text, Timeout, Timer, Token,
+    Transport, Upgrading, UriError, Utf8Error, Volume, WebSocket, WsUri, bytes, corked, http,
 };
 
 /// No runtime in particular: streams and timers are the caller's.

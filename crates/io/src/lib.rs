@@ -40,8 +40,8 @@ pub use bowline_handshake::{
     RefusalReason, UriError, WsUri,
 };
 pub use bowline_proto::{
-    Arrival, Config, Ended, EndedBy, Keepalive, ProtocolError, QueueError, SendError, Timeout,
-    Volume,
+    Arrival, Config, Ended, EndedBy, Keepalive, Prepared, ProtocolError, QueueError, SendError,
+    Timeout, Volume,
 };
 pub use bowline_shell::{Carrier, Chunk, Error, Event, NoTls};
 pub use {bytes, http};

@@ -5,8 +5,8 @@ use bowline_frame::{CloseFrame, MaskKeys, Message, MessageKind, MessageRef, Role
 use bytes::{Bytes, BytesMut};
 
 use crate::{
-    Config, Deadlines, Ended, EventRef, Inbound, Outbound, ProtocolError, QueueError, SendError,
-    Timeout, Wants,
+    Config, Deadlines, Ended, EventRef, Inbound, Outbound, Prepared, ProtocolError, QueueError,
+    SendError, Timeout, Wants,
 };
 
 /// A connection whose opening handshake is done: both halves and the deadlines in one value.
@@ -142,6 +142,15 @@ impl Connection {
     /// As [`Outbound::send`].
     pub fn send_ref(&mut self, message: MessageRef<'_>) -> Result<(), SendError> {
         self.outbound.send_ref(message)
+    }
+
+    /// Queues a message that goes to many connections: see [`Outbound::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbound::send`].
+    pub fn send_prepared(&mut self, prepared: &mut Prepared) -> Result<(), SendError> {
+        self.outbound.send_prepared(prepared)
     }
 
     /// Queues the next fragment of a message that is sent in pieces: see [`Outbound::fragment`].

@@ -19,6 +19,7 @@ mod event;
 mod inbound;
 mod outbound;
 mod partial;
+mod prepared;
 mod spent;
 mod volume;
 
@@ -30,4 +31,5 @@ pub use error::{ProtocolError, QueueError, SendError};
 pub use event::{Arrival, ChunkRef, EventRef, Reply};
 pub use inbound::Inbound;
 pub use outbound::{Outbound, OutboundStatus};
+pub use prepared::Prepared;
 pub use volume::Volume;

@@ -7,7 +7,7 @@ use bowline_frame::{
 use bytes::{Bytes, BytesMut};
 
 use crate::spent::Spent;
-use crate::{Config, QueueError, Reply, SendError, Volume};
+use crate::{Config, Prepared, QueueError, Reply, SendError, Volume};
 
 /// The writing half of a connection: messages in, bytes to write out.
 ///
@@ -182,6 +182,53 @@ impl Outbound {
         let payload = message.as_bytes();
         self.encoder
             .fragment_ref(kind.into(), Rsv::NONE, true, payload, &mut self.transmit);
+        Ok(())
+    }
+
+    /// As [`send`](Self::send), for a message that goes to many connections: it is encoded by the first of those whose
+    /// extensions encode alike ([`Encode::shared_key`]), and the others send the same bytes.
+    ///
+    /// With history, such as context takeover, the message refers to nothing before it, and no later message refers to
+    /// what was before it or, unless this is the first connection, to it ([`Encode::interrupt`]). With
+    /// [`Compress::Never`] it passes by the extension as any other.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, prepared: &mut Prepared) -> Result<(), SendError> {
+        self.check_open()?;
+        let compress = self.compress;
+        let message = prepared.message().clone();
+        let extension = self.extension.as_mut();
+        let Some((extension, key)) =
+            extension
+                .filter(|_| compress != Compress::Never)
+                .and_then(|extension| {
+                    let key = Box::from(extension.encode.shared_key()?);
+                    Some((extension, key))
+                })
+        else {
+            return self.send(message);
+        };
+        let kind = message.kind();
+        let frame = match prepared.find(&key, compress) {
+            Some(frame) => {
+                if let Some((_, payload)) = &frame {
+                    extension.encode.interrupt();
+                    extension.volume.add(message.len(), payload.len());
+                }
+                frame
+            }
+            None => {
+                extension.encode.interrupt();
+                let encoded = self.encode(kind, message.as_bytes())?;
+                let frame = encoded.map(|(rsv, payload)| (rsv, compact(payload)));
+                prepared.keep(key, compress, frame.clone());
+                frame
+            }
+        };
+        let (rsv, payload) = frame.unwrap_or_else(|| (Rsv::NONE, message.into_bytes()));
+        self.encoder.message(kind, rsv, payload, &mut self.transmit);
         Ok(())
     }
 
@@ -461,13 +508,7 @@ impl Outbound {
                 .encoder
                 .fragment_ref(opcode, rsv, fin, &payload, &mut self.transmit);
         }
-        // What waits is counted by its length: it must not take much more.
-        let unused = payload.capacity() - payload.len();
-        let payload = if unused > payload.len() / 4 {
-            Bytes::copy_from_slice(&payload)
-        } else {
-            payload.freeze()
-        };
+        let payload = compact(payload);
         self.encoder
             .fragment(opcode, rsv, fin, payload, &mut self.transmit);
     }
@@ -515,6 +556,16 @@ impl Outbound {
             &error.to_string(),
         )));
         Err(SendError::Extension(error))
+    }
+}
+
+/// Shares bytes in not much more memory than they need: what waits to be written is counted by its length.
+fn compact(bytes: BytesMut) -> Bytes {
+    let unused = bytes.capacity() - bytes.len();
+    if unused > bytes.len() / 4 {
+        Bytes::copy_from_slice(&bytes)
+    } else {
+        bytes.freeze()
     }
 }
 

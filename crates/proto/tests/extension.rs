@@ -4,7 +4,7 @@ mod driver;
 
 use bowline_extension::{Compress, Decode, Encode, Extension, ExtensionError, Outgoing, Progress};
 use bowline_frame::{CloseCode, Message, MessageKind, Role, Rsv};
-use bowline_proto::{Config, Connection, EventRef, Inbound, Outbound, SendError};
+use bowline_proto::{Config, Connection, EventRef, Inbound, Outbound, Prepared, SendError};
 use bowline_testing::extension::RunLength;
 use bowline_testing::hex::assert_bytes_eq;
 use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, frame};
@@ -129,6 +129,64 @@ fn a_fragment_that_must_not_be_compressed_is_refused_where_its_message_is() {
         frame(Role::Client, FIN | CONT, b"aaaaaa"),
     ];
     assert_bytes_eq(&server.written(), &expected.concat(), "as it is");
+}
+
+#[test]
+fn a_prepared_message_is_encoded_once_for_all_that_encode_alike() {
+    let pair = |max_run, compress| {
+        let (mut server, client) = pair(RunLength::new(max_run));
+        server.connection.compress(compress);
+        (server, client)
+    };
+    let auto = Compress::Auto;
+    let mut ends = [
+        pair(100, auto),
+        pair(100, auto),
+        pair(3, auto),
+        pair(100, Compress::Never),
+        pair(100, auto),
+    ];
+    let plain = connection(Role::Client, &Config::new(Role::Client), None);
+    let mut plain = Driver::new(plain, Way::Whole);
+    for round in 1..4 {
+        let own = Message::from(vec![round; 10]);
+        let shared = Message::from(vec![round + 1; 50]);
+        let mut prepared = Prepared::new(shared.clone());
+        let mut frames = Vec::new();
+        for (sender, receiver) in &mut ends {
+            sender.connection.send(own.clone()).unwrap();
+            receiver.feed(&sender.written());
+            sender.connection.send_prepared(&mut prepared).unwrap();
+            let wire = sender.written();
+            receiver.feed(&wire);
+            frames.push(wire);
+            // What follows refers to nothing that the receiver doesn't know.
+            sender.connection.send(own.clone()).unwrap();
+            receiver.feed(&sender.written());
+            let seen = [&own, &shared, &own].map(|message| Seen::Message(message.clone()));
+            assert_eq!(std::mem::take(&mut receiver.seen), seen);
+        }
+        plain.connection.send_prepared(&mut prepared).unwrap();
+        assert_eq!(frames[0], frames[1]);
+        assert_eq!(frames[0], frames[4]);
+        assert!(frames[0].len() < frames[2].len() && frames[2].len() < frames[3].len());
+        assert_bytes_eq(&frames[3], &plain.written(), "as it is");
+    }
+    let volume = ends[1].0.connection.outbound().volume();
+    assert_eq!(volume.payload, 3 * (10 + 50 + 10), "the shared ones count");
+}
+
+#[test]
+fn a_prepared_message_is_refused_as_any_other() {
+    let mut server = with(Role::Server, RunLength::new(9));
+    let mut prepared = Prepared::from(Message::from("prepared"));
+    let payload = Bytes::from_static(b"a");
+    server.fragment(MessageKind::Text, payload, false).unwrap();
+    let refused = server.send_prepared(&mut prepared);
+    assert!(matches!(refused, Err(SendError::InsideMessage)));
+    server.close(None);
+    let refused = server.send_prepared(&mut prepared);
+    assert!(matches!(refused, Err(SendError::Closed)));
 }
 
 // covers WS-5.4-02

@@ -19,9 +19,9 @@ pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
     Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,
     Http, InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate,
-    Opening, Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
-    RefusalReason, Role, SendError, Text, Timeout, Token, Transport, Upgrading, UriError,
-    Utf8Error, Volume, WsUri, bytes, corked, http,
+    Opening, Origin, OriginError, OriginPolicy, Parts, Prepared, ProtocolError, QueueError,
+    ReasonTooLong, RefusalReason, Role, SendError, Text, Timeout, Token, Transport, Upgrading,
+    UriError, Utf8Error, Volume, WsUri, bytes, corked, http,
 };
 
 /// A TCP stream of smol as a transport, plain or encrypted. See [`bowline_futures::Stream`].

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind, MessageRef};
-use bowline_proto::{Outbound, QueueError, SendError, Volume};
+use bowline_proto::{Outbound, Prepared, QueueError, SendError, Volume};
 use bytes::Bytes;
 
 use crate::shared::{Locked, Shared, closes};
@@ -96,14 +96,28 @@ impl<T: Transport> Sender<T> {
         self.sending(true, |out| out.send_ref(message))
     }
 
-    /// Sends the next fragment of a message that is sent in pieces; the first begins it, the one with `last` ends it.
-    /// So a message may be larger than memory.
+    /// As [`send`](Self::send), for a message that goes to many connections: it is compressed by the first of those that
+    /// compress alike, and the others send the same bytes.
     ///
-    /// Until it is ended, other messages fail; with clones, agree on who sends.
+    /// With context takeover this message refers to nothing before it, so share only what goes to several.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Error::Send`] if a message of the other kind is open.
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&self, prepared: &mut Prepared) -> Result<(), Error> {
+        self.sending(true, |out| out.send_prepared(prepared))
+    }
+
+    /// Sends the next fragment of a message that is sent in pieces; the first begins it, the one with `last` ends it.
+    /// So a message may be larger than memory.
+    ///
+    /// Until it is ended, other messages fail; with clones, agree on who sends. The peer can read a fragment when it
+    /// comes, also where compression was agreed on, which costs a few bytes for each.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`Error::Send`] if a message of the other kind is open, or one that is compressed and
+    /// this sender's wish is [`Compress::Never`].
     pub fn send_fragment(
         &self,
         kind: MessageKind,

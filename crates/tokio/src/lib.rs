@@ -20,9 +20,9 @@ pub use bowline_io::{
     Arrival, Chunk, ClientHandshakeError, ClientRequest, CloseCode, CloseFrame, Compress, Config,
     Ended, EndedBy, Error, Event, Extension, ExtensionError, FrameError, HeadError, HeadLimits,
     Http, InvalidCloseCode, Keepalive, Memory, Message, MessageKind, MessageRef, Negotiate,
-    Opening, Origin, OriginError, OriginPolicy, Parts, ProtocolError, QueueError, ReasonTooLong,
-    RefusalReason, Role, SendError, Text, Timeout, Token, Transport, Upgrading, UriError,
-    Utf8Error, Volume, WsUri, bytes, corked, http,
+    Opening, Origin, OriginError, OriginPolicy, Parts, Prepared, ProtocolError, QueueError,
+    ReasonTooLong, RefusalReason, Role, SendError, Text, Timeout, Token, Transport, Upgrading,
+    UriError, Utf8Error, Volume, WsUri, bytes, corked, http,
 };
 
 /// An open connection; over TCP unless another transport is named. See [`bowline_io::WebSocket`].
