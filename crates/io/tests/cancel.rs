@@ -5,11 +5,16 @@ mod common;
 
 use std::fmt::{self, Debug};
 
-use bowline_io::{CloseCode, CloseFrame, Config, Error, Event, Message, MessageKind, Role};
+use bowline_io::{
+    CloseCode, CloseFrame, Config, Error, Event, Message, MessageKind, Role, WebSocket,
+};
+use bowline_testing::extension::RunLength;
 use bowline_testing::hex::Shown;
 use bowline_testing::wire::{
-    BINARY, CLOSE, CONT, FIN, PING, PONG, TEXT, close_frame, frame, frame_from, whole_frames,
+    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, close_frame, frame, frame_from,
+    whole_frames,
 };
+use bytes::BytesMut;
 
 use common::{Script, Socket, complete, open, poll_times, server};
 
@@ -43,6 +48,35 @@ fn session(receiver: Role) -> Vec<u8> {
     .concat()
 }
 
+/// As the session, for a connection with an extension: encoded and not, whole and in fragments, and one message that
+/// takes several turns.
+fn encoded_session(receiver: Role) -> Vec<u8> {
+    let encoded = RSV2 | RSV3;
+    [
+        frame(receiver, TEXT | FIN | encoded, [3, b'a', 2, 1]),
+        frame(receiver, TEXT | FIN, "plain"),
+        frame(receiver, BINARY | encoded, [200, 7]),
+        frame(receiver, PING, "between"),
+        frame(receiver, CONT, [255]),
+        frame(receiver, CONT | FIN, [0]),
+        frame(receiver, BINARY | FIN | encoded, [255, 1].repeat(3_000)),
+        frame(receiver, PING, ""),
+        frame(receiver, BINARY | FIN | encoded, ""),
+        close_frame(receiver, 1000, "bye"),
+    ]
+    .concat()
+}
+
+/// A server's end over a scripted transport; what is encoded is decoded.
+fn socket(input: &[u8]) -> (Script, Socket) {
+    let (script, transport) = Script::new();
+    script.send(input);
+    let extension = Some(RunLength::new(255).boxed());
+    let config = Config::new(Role::Server);
+    let socket = WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
+    (script, socket)
+}
+
 /// Calls `recv` until it gives `None`, dropping each call after every `polls` polls.
 fn receive(
     polls: usize,
@@ -51,11 +85,10 @@ fn receive(
     step: usize,
     recv: &mut impl AsyncFnMut(&mut Socket) -> Result<Option<String>, Error>,
 ) -> Trace {
-    let (script, mut socket) = server();
+    let (script, mut socket) = socket(input);
     script.stutter();
     script.state().read_max = step;
     script.state().write_max = step;
-    script.send(input);
     script.end();
     let mut delivered = Vec::new();
     loop {
@@ -104,6 +137,21 @@ fn recv_loses_nothing_when_it_is_dropped() {
     receiving_is_cancel_safe(&session(Role::Server), 1, &mut async |socket| {
         Ok(socket.recv().await?.map(|message| format!("{message:?}")))
     });
+}
+
+#[test]
+fn encoded_messages_are_not_lost_when_receiving_is_dropped() {
+    let session = encoded_session(Role::Server);
+    for step in [1_000, 10_000] {
+        receiving_is_cancel_safe(&session, step, &mut async |socket| {
+            let message = socket.recv().await?;
+            Ok(message.map(|message| Shown(message.as_bytes()).to_string()))
+        });
+        receiving_is_cancel_safe(&session, step, &mut async |socket| {
+            let chunk = socket.recv_chunk().await?;
+            Ok(chunk.map(|chunk| format!("{} {}", Shown(&chunk.payload), chunk.last)))
+        });
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use bowline_deflate::PerMessageDeflate;
+use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind, Role};
 use bowline_handshake::HeadLimits;
 use bowline_io::{Chunk, Error, Event};
-use bowline_proto::{Arrival, Config, Ended, QueueError};
+use bowline_proto::{Arrival, Config, Ended, Prepared, QueueError};
 use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -140,6 +141,10 @@ pub trait Socket: Receives + Sized {
 
 /// What sends; clones send on the same connection. The methods are those of the carrier.
 pub trait Sends: Clone + Send + Sync + 'static {
+    /// Sets the wish for the messages of this sender.
+    #[must_use]
+    fn with_compress(self, compress: Compress) -> Self;
+
     /// Sends a message.
     ///
     /// # Errors
@@ -153,6 +158,13 @@ pub trait Sends: Clone + Send + Sync + 'static {
     ///
     /// As [`send`](Self::send).
     fn send_ref(&self, message: &Message) -> Result<(), Error>;
+
+    /// Sends a message that goes to many.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    fn send_prepared(&self, message: &mut Prepared) -> Result<(), Error>;
 
     /// Sends a fragment.
     ///

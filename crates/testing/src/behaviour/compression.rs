@@ -1,9 +1,12 @@
 //! permessage-deflate (RFC 7692), agreed on or not.
 
+use std::time::Duration;
+
 use bowline_deflate::PerMessageDeflate;
-use bowline_frame::{MessageKind, Role};
+use bowline_extension::Compress;
+use bowline_frame::{Message, MessageKind, Role};
 use bowline_io::Error;
-use bowline_proto::{EndedBy, ProtocolError};
+use bowline_proto::{EndedBy, Prepared, ProtocolError, SendError};
 
 use super::bench::Bench;
 use super::carrier::{Carrier, Settings};
@@ -24,7 +27,11 @@ topic!(compression;
         a_message_of_the_peer_need_not_be_compressed,
         a_compressed_message_may_come_in_fragments,
         a_compressed_message_is_read_in_chunks,
+        a_fragment_is_readable_when_it_comes,
+        what_must_not_be_compressed_is_sent_as_it_is,
+        a_prepared_message_is_compressed_once,
         with_takeover_messages_refer_to_earlier_ones,
+        what_an_idle_connection_remembers_is_given_back,
         without_takeover_no_message_may_refer_to_earlier_ones,
         a_message_may_inflate_to_the_limit,
         a_message_that_inflates_beyond_the_limit_is_refused,
@@ -43,6 +50,9 @@ topic!(compression;
 const HELLO: [u8; 7] = [0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 /// The same, as a reference to an earlier message (RFC 7692 §7.2.3.2).
 const HELLO_AGAIN: [u8; 5] = [0xf2, 0x00, 0x11, 0x00, 0x00];
+
+/// What a flush ends with.
+const MARKER: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 const NO_TAKEOVER: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
     client_no_context_takeover\r\n";
@@ -85,6 +95,10 @@ fn a_compressed_message_is_inflated<C: Carrier>(bench: &Bench<C>) {
         peer.send(BINARY | FIN | RSV1, zeros(100_001));
         assert_eq!(ws.message().len(), 100_105);
     }
+    // So much that it takes several turns, and nothing comes behind it.
+    let len = 258 * 12_000 + 1;
+    peer.send(BINARY | FIN | RSV1, zeros(len));
+    assert_eq!(ws.message().len(), len);
     bench.part(&mut ws, peer);
 }
 
@@ -144,6 +158,126 @@ fn a_compressed_message_is_read_in_chunks<C: Carrier>(bench: &Bench<C>) {
         }
     }
     assert_eq!(read, 258 * 4000 + 1);
+    bench.part(&mut ws, peer);
+}
+
+fn a_fragment_is_readable_when_it_comes<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = compressed(bench, bench.settings());
+    let sender = ws.sender();
+    let mut all = Vec::new();
+    for word in ["all ", "work ", "and ", "no ", "play"] {
+        sender.fragment(MessageKind::Text, word, false);
+        let (first, payload) = peer.frame();
+        let begins = if all.is_empty() { TEXT | RSV1 } else { CONT };
+        assert_eq!(first, begins);
+        all.extend(payload);
+    }
+    // A flush ends with the four bytes that a message leaves out.
+    let so_far = all.strip_suffix(&MARKER).expect("flushed");
+    let read = Inflater::new(false).message(so_far, 100).expect("DEFLATE");
+    assert_bytes_eq(&read, b"all work and no play", "before the end");
+    sender.fragment(MessageKind::Text, "", true);
+    let (first, payload) = peer.frame();
+    assert_eq!(first, CONT | FIN);
+    all.extend(payload);
+    let read = Inflater::new(false).message(&all, 100).expect("DEFLATE");
+    assert_bytes_eq(&read, b"all work and no play", "at the end");
+    bench.part(&mut ws, peer);
+}
+
+fn what_must_not_be_compressed_is_sent_as_it_is<C: Carrier>(bench: &Bench<C>) {
+    let mut settings = bench.settings();
+    settings.deflate = Some(PerMessageDeflate::new().context_takeover(true));
+    let (mut ws, mut peer) = bench.open_beside(&settings, TAKEOVER, b"");
+    let (open, secret) = (ws.sender(), ws.sender().with_compress(Compress::Never));
+    let text: String = (0..100).map(|number| format!("{number}, ")).collect();
+    secret.send(text.as_str());
+    peer.expect(TEXT | FIN, &text);
+    secret.feed(text.as_str());
+    secret.flush();
+    peer.expect(TEXT | FIN, &text);
+    secret.queue(text.as_str()).expect("there is room");
+    secret.flush();
+    peer.expect(TEXT | FIN, &text);
+    secret.send_prepared(&mut Prepared::from(Message::from(text.as_str())));
+    peer.expect(TEXT | FIN, &text);
+    secret.fragment(MessageKind::Text, &text, false);
+    peer.expect(TEXT, &text);
+    secret.fragment(MessageKind::Text, &text, true);
+    peer.expect(CONT | FIN, &text);
+    // It left no trace: what is compressed now can be read by itself.
+    open.fragment(MessageKind::Text, &text, false);
+    let (first, payload) = peer.frame();
+    assert_eq!(first, TEXT | RSV1);
+    let payload = payload.strip_suffix(&MARKER).expect("flushed");
+    let read = Inflater::new(false).message(payload, text.len());
+    assert_bytes_eq(&read.expect("DEFLATE"), text.as_bytes(), "compressed");
+    // What is compressed is no place for it.
+    match secret.try_fragment(MessageKind::Text, &text, true) {
+        Err(Error::Send(SendError::InsideMessage)) => {}
+        other => panic!("{other:?}"),
+    }
+    open.fragment(MessageKind::Text, "", true);
+    assert_eq!(peer.frame().0, CONT | FIN);
+    bench.part(&mut ws, peer);
+}
+
+fn a_prepared_message_is_compressed_once<C: Carrier>(bench: &Bench<C>) {
+    let text = "all work and no play ".repeat(100);
+    let mut prepared = Prepared::from(Message::from(text.as_str()));
+    let mut ends: Vec<_> = (0..3)
+        .map(|_| compressed(bench, bench.settings()))
+        .collect();
+    let payloads: Vec<_> = ends
+        .iter_mut()
+        .map(|(ws, peer)| {
+            ws.sender().send_prepared(&mut prepared);
+            let (first, payload) = peer.frame();
+            assert_eq!(first, TEXT | FIN | RSV1);
+            payload
+        })
+        .collect();
+    let read = Inflater::new(false).message(&payloads[0], text.len());
+    assert_bytes_eq(&read.expect("DEFLATE"), text.as_bytes(), "inflated");
+    assert!(payloads.iter().all(|payload| *payload == payloads[0]));
+    for (mut ws, peer) in ends {
+        bench.part(&mut ws, peer);
+    }
+}
+
+fn what_an_idle_connection_remembers_is_given_back<C: Carrier>(bench: &Bench<C>) {
+    let idle = Some(Duration::from_millis(1));
+    let deflate = PerMessageDeflate::new()
+        .context_takeover(true)
+        .release_after(idle);
+    let mut settings = bench.settings();
+    settings.deflate = Some(deflate);
+    let (mut ws, mut peer) = bench.open_beside(&settings, TAKEOVER, b"");
+    let text: String = (0..100).map(|number| format!("{number}, ")).collect();
+    let mut inflater = Inflater::new(true);
+    let mut send = |ws: &Whole<C>, peer: &mut Peer| {
+        ws.send(text.as_str());
+        let payload = peer.frame().1;
+        let read = inflater.message(&payload, text.len()).expect("DEFLATE");
+        assert_bytes_eq(&read, text.as_bytes(), "inflated");
+        payload.len()
+    };
+    let first = send(&ws, &mut peer);
+    assert!(send(&ws, &mut peer) < first / 4);
+    // How long a pause gets is for the machine to say; one of them is long enough.
+    for round in 0.. {
+        assert!(round < 1000, "it is remembered for ever");
+        let pausing = bench.beside(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            peer.send(TEXT | FIN, "later");
+            peer
+        });
+        ws.expect("later");
+        peer = pausing.join();
+        if send(&ws, &mut peer) > first / 2 {
+            break;
+        }
+    }
     bench.part(&mut ws, peer);
 }
 

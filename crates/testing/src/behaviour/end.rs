@@ -1,8 +1,9 @@
 //! The tested end of a connection. Each call notes where it is made; most panic unless what was expected comes.
 
+use bowline_extension::Compress;
 use bowline_frame::{CloseCode, CloseFrame, Message, MessageKind};
 use bowline_io::Error;
-use bowline_proto::{Arrival, Ended, EndedBy, QueueError};
+use bowline_proto::{Arrival, Ended, EndedBy, Prepared, QueueError};
 use bytes::Bytes;
 
 use super::bench::Calls;
@@ -170,6 +171,19 @@ impl<S: Socket> Receiving<S> {
 }
 
 impl<S: Sends> Sending<S> {
+    pub(super) fn with_compress(self, compress: Compress) -> Self {
+        Self {
+            end: self.end.with_compress(compress),
+            calls: self.calls,
+        }
+    }
+
+    /// Sends a message that goes to many.
+    #[track_caller]
+    pub(super) fn send_prepared(&self, message: &mut Prepared) {
+        done(self.calls.during(|| self.end.send_prepared(message)));
+    }
+
     /// Sends a message.
     #[track_caller]
     pub(super) fn send(&self, message: impl Into<Message>) {

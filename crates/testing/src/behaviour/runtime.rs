@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::task::Poll;
 
+use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind};
 use bowline_io::{Acceptor, Chunk, Connector, Error, Event, Opening, Transport};
-use bowline_proto::{Arrival, Ended, QueueError};
+use bowline_proto::{Arrival, Ended, Prepared, QueueError};
 use bowline_tls::{ClientTls, ServerTls};
 use bytes::Bytes;
 use http::Response;
@@ -245,12 +246,20 @@ impl<R: Runtime> Socket for On<R, bowline_io::WebSocket<Stream<R>>> {
 }
 
 impl<R: Runtime> Sends for On<R, bowline_io::Sender<Stream<R>>> {
+    fn with_compress(self, compress: Compress) -> Self {
+        Self(self.0.with_compress(compress), PhantomData)
+    }
+
     fn send(&self, message: Message) -> Result<(), Error> {
         R::block_on(self.0.send(message))
     }
 
     fn send_ref(&self, message: &Message) -> Result<(), Error> {
         R::block_on(self.0.send_ref(message.as_ref()))
+    }
+
+    fn send_prepared(&self, message: &mut Prepared) -> Result<(), Error> {
+        R::block_on(self.0.send_prepared(message))
     }
 
     fn send_fragment(&self, kind: MessageKind, payload: Bytes, last: bool) -> Result<(), Error> {

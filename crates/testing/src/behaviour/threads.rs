@@ -2,8 +2,9 @@ use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::time::Duration;
 
+use bowline_extension::Compress;
 use bowline_frame::{CloseFrame, Message, MessageKind};
-use bowline_proto::{Arrival, Ended, QueueError};
+use bowline_proto::{Arrival, Ended, Prepared, QueueError};
 use bowline_threads::{
     Acceptor, Chunk, Connector, Error, Event, Opening, Received, Receiver, Sender, Sockets,
     Transport, WebSocket,
@@ -181,6 +182,14 @@ impl<T: Transport> Socket for WebSocket<T> {
 }
 
 impl<T: Transport> Sends for Sender<T> {
+    fn with_compress(self, compress: Compress) -> Self {
+        self.with_compress(compress)
+    }
+
+    fn send_prepared(&self, message: &mut Prepared) -> Result<(), Error> {
+        self.send_prepared(message)
+    }
+
     fn send(&self, message: Message) -> Result<(), Error> {
         self.send(message)
     }

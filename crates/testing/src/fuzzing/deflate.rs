@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use super::{agreed, chunkings};
 use crate::inflate::{Fault, Inflater};
 
-/// Two messages of a peer, of which the second may refer to the first; the first two bytes choose how and where to cut.
+/// Two messages of a peer, of which the second may refer to the first; the first two bytes choose how and where to cut,
+/// and whether there is an idle time between.
 ///
 /// What is made of them is the same in whatever runs, never beyond the room, and the same that a second inflater makes.
 pub fn inflate(input: &[u8]) {
@@ -26,6 +27,9 @@ pub fn inflate(input: &[u8]) {
         judge(&read, &wanted, message.len(), second_opinion.carried());
         if read.is_err() || wanted.is_err() {
             break;
+        }
+        if choice / 2 % 2 == 1 {
+            decoder.release();
         }
     }
     agreed(first, |runs| {
@@ -121,10 +125,13 @@ pub fn deflate(input: &[u8]) {
     }
     // In runs the size may differ, since there is less to look at; the message may not.
     let [_, bytewise, random] = chunkings(input);
-    for runs in [bytewise, random] {
+    for (runs, flushed) in [(&bytewise, false), (&random, false), (&random, true)] {
         let message = Outgoing::new(MessageKind::Binary).with_compress(Compress::Always);
         assert_eq!(encoder.begin(&message), Some(Rsv::RSV1));
-        let wire = written(&mut *encoder, &runs, 9);
+        let wire = match flushed {
+            false => written(&mut *encoder, runs, 9),
+            true => in_fragments(&mut *encoder, runs, 9),
+        };
         assert_eq!(
             read(&mut *decoder, &[&wire], LIMIT + 1).as_deref(),
             Ok(input)
@@ -149,6 +156,30 @@ fn written(encoder: &mut dyn Encode, runs: &[&[u8]], room: usize) -> Vec<u8> {
         Ok(progress)
     })
     .expect("a compressor doesn't fail");
+    out.to_vec()
+}
+
+/// As [`written`], with a flush behind each run.
+fn in_fragments(encoder: &mut dyn Encode, runs: &[&[u8]], room: usize) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    let mut step = |mut run: &[u8], last| {
+        loop {
+            let progress = encoder.encode(&mut run, last, &mut out, room);
+            if progress.expect("a compressor doesn't fail") != Progress::NeedRoom {
+                break;
+            }
+        }
+        while !last {
+            let before = out.len();
+            let progress = encoder.flush(&mut out, room);
+            assert!(out.len() - before <= room);
+            if progress.expect("a compressor doesn't fail") == Progress::NeedInput {
+                break;
+            }
+        }
+    };
+    runs.iter().for_each(|run| step(run, false));
+    step(&[], true);
     out.to_vec()
 }
 
