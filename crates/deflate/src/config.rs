@@ -137,7 +137,8 @@ impl PerMessageDeflate {
     ///
     /// Below 15 the peer is asked to stay within it, and one that can't is not compressed with. A decompressor takes the
     /// same memory for every window, so this is for takeover, where a connection keeps that much of what came even when
-    /// it is idle.
+    /// it is idle. It says what is kept, not what is judged: a peer that breaks the agreement and refers further back is
+    /// understood as long as the decompressor is there, and fails the connection with 1007 once it was given back.
     ///
     /// # Panics
     ///

@@ -113,6 +113,25 @@ fn the_pool_holds_the_windows_that_are_in_use() {
     }
 }
 
+/// A peer who begins a message and stops makes us hold what goes on from there, and no buffer beside it.
+#[test]
+fn a_message_that_has_begun_holds_a_decompressor() {
+    let config = PerMessageDeflate::new();
+    let machine = Config::new(Role::Client);
+    let decoder = || Some(pair(&config, &config).client.1);
+    let mut all: Vec<_> = (0..100)
+        .map(|_| Inbound::new(Role::Client, &machine, decoder()))
+        .collect();
+    let used = kept(|| {
+        for inbound in &mut all {
+            let begun = wire::RSV1 | wire::TEXT;
+            let mut wire = wire::frame(Role::Client, begun, [0xf2]);
+            assert!(inbound.handle(&mut wire).unwrap().1.is_none());
+        }
+    });
+    assert!(used / 100 < 48 * 1024, "{} bytes each", used / 100);
+}
+
 /// What is over sends and receives nothing more, however long somebody holds on to it.
 // covers PMD-8-03
 #[test]
