@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::args::Args;
+use crate::carrier::Carrier;
 use crate::conformance::{self, Cases, Extent, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
@@ -26,11 +27,12 @@ Runs, in this order:
   weight        how many crates of others each of ours needs; frame at most 2, tokio at most 22
   no_std        a program without std that uses bowline-frame links and runs
   tidy          cargo xtask tidy
-  programs      release builds of the program and the echo examples, for the rest
+  programs      release builds of the program and of the examples of all carriers, for the rest
   peers         fetches what others wrote and the next ones talk with
   interop-PEER  cargo xtask interop --peer PEER, for each; its windows and takeover are steps called
                 combinations-PEER
-  conformance   cargo xtask conformance --groups 1-7,10,12,13 --quick
+  conformance   cargo xtask conformance --groups 1-7,10,12,13 --quick, and as conformance-CARRIER
+                --groups 1-7,10 for each of the other carriers
   soak          cargo xtask soak --minutes 1 --connections 200, on Linux
 
   --crate NAME   the same for one crate: steps that it has no part in are left out
@@ -90,7 +92,12 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         steps.run("no_std", |step| no_std(step, &workspace))?;
     }
     steps.run("tidy", |step| tidy::check(step, &workspace))?;
-    if scope.holds("cli") || scope.holds("tokio") {
+    let carriers: Vec<_> = Carrier::OTHERS
+        .into_iter()
+        .filter(|carrier| scope.holds(carrier.name()))
+        .collect();
+    let on_tokio = scope.holds("cli") || scope.holds("tokio");
+    if on_tokio || !carriers.is_empty() {
         steps.run("programs", |step| {
             peers::build(step, &workspace)?;
             Ok(String::new())
@@ -100,16 +107,17 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         let peers = interop::chosen(None)?;
         interop::check(&mut steps, &workspace, &peers, interop::MESSAGES)?;
     }
-    if scope.holds("cli") || scope.holds("tokio") {
-        let cases = Cases::new(Some("1-7,10,12,13"), Extent::Quick)?;
+    let tokio = on_tokio.then_some((Carrier::TOKIO, CASES));
+    let others = carriers.into_iter().map(|carrier| (carrier, SMOKE));
+    for (carrier, groups) in tokio.into_iter().chain(others) {
+        let cases = Cases::new(Some(groups), Extent::Quick)?;
         for role in [Role::Server, Role::Client] {
-            let name = format!("conformance-{role}");
-            steps.run(&name, |step| {
-                conformance::check(step, &workspace, role, &cases)
+            steps.run(&conformance::step_name(carrier, role), |step| {
+                conformance::check(step, &workspace, carrier, role, &cases)
             })?;
         }
     }
-    if cfg!(target_os = "linux") && (scope.holds("cli") || scope.holds("tokio")) {
+    if cfg!(target_os = "linux") && on_tokio {
         steps.run("soak", |step| soak::check(step, &workspace))?;
     }
     let outcome = steps.finish();
@@ -211,6 +219,12 @@ fn no_std(step: &mut Step, workspace: &Workspace) -> Result<String> {
     )))?;
     Ok(String::new())
 }
+
+/// Groups of Autobahn's cases for the carrier that most people take.
+const CASES: &str = "1-7,10,12,13";
+
+/// Those for the others, which differ from it in how they move bytes and wait.
+const SMOKE: &str = "1-7,10";
 
 #[cfg(test)]
 mod tests {

@@ -7,24 +7,26 @@ use std::process::Command;
 
 use crate::Result;
 use crate::args::Args;
+use crate::carrier::Carrier;
 use crate::interop;
 use crate::peers::{self, Server};
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 
 pub(crate) const HELP: &str = "
-Runs the Autobahn test suite against bowline-tokio's echo server, `bowline serve` and
-bowline-tokio's client, and of groups 12 and 13, compression, the messages up to 16 KiB against
-bowline-tokio's with context takeover. A non-strict answer counts as failed.
-Reports: target/conformance/.
+Runs the Autobahn test suite against a carrier's echo server and client, and of groups 12 and 13,
+compression, the messages up to 16 KiB against the same with context takeover. With tokio,
+`bowline serve` is tested too. A non-strict answer counts as failed. Reports: target/conformance/.
 
+  --carrier NAME         tokio (default), async-std, smol or blocking; all but tokio are tested as
+                         with --quick, unless told --full
   --role server|client   only this role
   --groups LIST          groups of cases, for example `1-7,10` (default: all, 517 cases)
   --quick                of groups 12 and 13 only messages up to 16 KiB; with context takeover only
                          group 13 against the server
-  --full                 all cases with context takeover too, and, unless a role or groups are
-                         chosen, the combinations of `cargo xtask interop` with 10,000 messages
-                         each; takes hours
+  --full                 all cases, with context takeover too, and, with tokio and unless a role or
+                         groups are chosen, the combinations of `cargo xtask interop` with 10,000
+                         messages each; takes hours
 
 The suite is installed once, into the user's cache directory. It runs on CPython 2.7: one in the
 PATH or pyenv's, else Debian bullseye's, unpacked beside the suite. AUTOBAHN_PYTHON2 names another.
@@ -94,10 +96,14 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Some("client") => Some(Role::Client),
         Some(other) => return Err(format!("a role is server or client, not `{other}`").into()),
     };
+    let carrier = match args.value("--carrier")? {
+        None => Carrier::TOKIO,
+        Some(name) => Carrier::named(&name)?,
+    };
     let groups = args.value("--groups")?;
     let extent = match (args.flag("--quick"), args.flag("--full")) {
-        (false, false) => Extent::Usual,
-        (true, false) => Extent::Quick,
+        (false, false) if carrier == Carrier::TOKIO => Extent::Usual,
+        (_, false) => Extent::Quick,
         (false, true) => Extent::Full,
         (true, true) => return Err("--quick and --full exclude each other".into()),
     };
@@ -112,20 +118,31 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     })?;
     for tested in [Role::Server, Role::Client] {
         if role.is_none_or(|role| role == tested) {
-            let name = format!("conformance-{tested}");
-            steps.run(&name, |step| check(step, &workspace, tested, &cases))?;
+            let name = step_name(carrier, tested);
+            steps.run(&name, |step| {
+                check(step, &workspace, carrier, tested, &cases)
+            })?;
         }
     }
-    if extent == Extent::Full && role.is_none() && groups.is_none() {
+    if carrier == Carrier::TOKIO && extent == Extent::Full && role.is_none() && groups.is_none() {
         interop::check_combinations(&mut steps, &workspace, MESSAGES)?;
     }
     steps.finish()
+}
+
+/// What the step is called that tests the peers of one role.
+pub(crate) fn step_name(carrier: Carrier, role: Role) -> String {
+    match carrier {
+        Carrier::TOKIO => format!("conformance-{role}"),
+        carrier => format!("conformance-{}-{role}", carrier.name()),
+    }
 }
 
 /// Runs the suite against the peers of one role; all of them, even if the first one fails.
 pub(crate) fn check(
     step: &mut Step,
     workspace: &Workspace,
+    carrier: Carrier,
     role: Role,
     cases: &Cases,
 ) -> Result<String> {
@@ -137,47 +154,30 @@ pub(crate) fn check(
         Ok(counts) => notes.push(format!("{peer}: {counts}")),
         Err(error) => failed.push(format!("{peer}: {error}")),
     };
+    let example = carrier.example(role);
     let takeover = cases.with_takeover(role);
-    match role {
-        Role::Server => {
-            let echo = || {
-                let mut echo = Command::new(peers::example(workspace, "tokio_echo_server"));
-                echo.args(["127.0.0.1:0", "--max-message", MAX_MESSAGE]);
-                echo
-            };
-            note(
-                "tokio_echo_server",
-                server(step, workspace, "tokio_echo_server", &mut echo(), cases),
-            );
-            if let Some(cases) = takeover {
-                let (agent, mut echo) = ("tokio_echo_server-takeover", echo());
-                echo.arg("--context-takeover");
-                note(
-                    "with takeover",
-                    server(step, workspace, agent, &mut echo, &cases),
-                );
+    let mut runs = vec![(example.clone(), &[][..], cases)];
+    if let Some(cases) = &takeover {
+        let options = &["--context-takeover"][..];
+        runs.push((format!("{example}-takeover"), options, cases));
+    }
+    for (agent, options, cases) in runs {
+        let mut program = Command::new(peers::example(workspace, &example));
+        let outcome = match role {
+            Role::Server => {
+                program.args(["127.0.0.1:0", "--max-message", MAX_MESSAGE]);
+                server(step, workspace, &agent, program.args(options), cases)
             }
-            let mut serve = Command::new(peers::bowline(workspace));
-            serve.args(["serve", "--echo-any", "--listen", "127.0.0.1:0"]);
-            serve.args(["--max-message", MAX_MESSAGE]);
-            note(
-                "bowline serve",
-                server(step, workspace, "bowline_serve", &mut serve, cases),
-            );
-        }
-        Role::Client => {
-            note(
-                "tokio_echo_client",
-                client(step, workspace, "tokio_echo_client", &[], cases),
-            );
-            if let Some(cases) = takeover {
-                let (agent, options) = ("tokio_echo_client-takeover", ["--context-takeover"]);
-                note(
-                    "with takeover",
-                    client(step, workspace, agent, &options, &cases),
-                );
-            }
-        }
+            Role::Client => client(step, workspace, &agent, program.args(options), cases),
+        };
+        note(&agent, outcome);
+    }
+    if carrier == Carrier::TOKIO && role == Role::Server {
+        let mut serve = Command::new(peers::bowline(workspace));
+        serve.args(["serve", "--echo-any", "--listen", "127.0.0.1:0"]);
+        serve.args(["--max-message", MAX_MESSAGE]);
+        let outcome = server(step, workspace, "bowline_serve", &mut serve, cases);
+        note("bowline serve", outcome);
     }
     if failed.is_empty() {
         return Ok(notes.join("; "));
@@ -206,15 +206,15 @@ fn client(
     step: &mut Step,
     workspace: &Workspace,
     agent: &str,
-    options: &[&str],
+    command: &Command,
     cases: &Cases,
 ) -> Result<String> {
     let port = peers::free_port()?;
     let mut suite = suite(workspace, agent, cases);
     suite.args(["client", &port.to_string(), &cases.patterns(), "--"]);
-    suite.arg(peers::example(workspace, "tokio_echo_client"));
+    suite.arg(command.get_program()).args(command.get_args());
     suite.args(["--autobahn", &format!("ws://127.0.0.1:{port}")]);
-    watch(step, suite.args(options))
+    watch(step, &mut suite)
 }
 
 /// The suite's driver, set up to report on `agent`.

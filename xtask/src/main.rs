@@ -4,6 +4,7 @@
 mod args;
 mod bench;
 mod build;
+mod carrier;
 mod ci;
 mod conformance;
 mod differential;

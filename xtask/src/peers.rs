@@ -10,14 +10,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Result;
+use crate::carrier::Carrier;
 use crate::steps::Step;
 use crate::workspace::{Workspace, cargo};
 
-/// Builds `bowline` and bowline-tokio's examples with optimisations.
+/// Builds `bowline` and the examples of all carriers with optimisations.
 pub(crate) fn build(step: &mut Step, workspace: &Workspace) -> Result<()> {
     let mut command = cargo(&workspace.root);
     command.args(["build", "--release", "--bins", "--examples"]);
-    step.command(command.args(["--package", "bowline-tokio", "--package", "bowline-cli"]))
+    command.args(["--package", "bowline-cli"]);
+    for carrier in Carrier::all() {
+        command.arg("--package").arg(carrier.package());
+    }
+    step.command(&mut command)
 }
 
 /// Where [`build`] put the program `bowline`.
