@@ -6,6 +6,7 @@ mod combinations;
 mod fetch;
 mod library;
 mod proxy;
+mod tls;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,6 +29,10 @@ Lets the program `bowline` talk with peers that others wrote:
   chromium              the page of `bowline serve`; screenshots are kept
   nginx, haproxy, caddy
                         as proxies between all of these and us
+
+All but aiohttp, haproxy and caddy do so over TLS too, with certificates made for the run. They trust the authority that
+issued these and verify as ever; Chromium alone is told which key to accept. nginx ends TLS, and also begins it anew
+towards us.
 
 With websockets, ws and chromium every window from 8 to 15 bits is tried, with context takeover on and off in each
 direction, as far as the peer can do it; the log says what can't be done and why.
@@ -206,6 +211,31 @@ impl Kind {
     }
 }
 
+/// How two ends speak with each other.
+#[derive(Clone, Copy, PartialEq)]
+enum Security {
+    Plain,
+    Tls,
+}
+
+impl Security {
+    /// Of the URL of a WebSocket.
+    fn ws(self) -> &'static str {
+        match self {
+            Security::Plain => "ws",
+            Security::Tls => "wss",
+        }
+    }
+
+    /// Of the URL of a page.
+    fn http(self) -> &'static str {
+        match self {
+            Security::Plain => "http",
+            Security::Tls => "https",
+        }
+    }
+}
+
 /// Where things are.
 struct Lab {
     bowline: PathBuf,
@@ -226,10 +256,20 @@ impl Lab {
 
     /// `bowline serve` with `options` on a port of the system's choice, which takes messages of up to `limit` bytes;
     /// `who` talks with it.
-    fn serve(&self, who: &str, limit: usize, options: &[&str]) -> Result<Server> {
+    fn serve(
+        &self,
+        who: &str,
+        security: Security,
+        limit: usize,
+        options: &[&str],
+    ) -> Result<Server> {
         let mut serve = Command::new(&self.bowline);
         serve.args(["serve", "--listen", "127.0.0.1:0", "--max-message"]);
         serve.arg(limit.to_string()).args(options);
+        if security == Security::Tls {
+            serve.arg("--tls-cert").arg(self.certificate());
+            serve.arg("--tls-key").arg(self.key());
+        }
         Server::start(
             &mut serve,
             &self.target.join(format!("serve-for-{who}.log")),
@@ -248,8 +288,29 @@ impl Lab {
             .env("PYTHONPATH", self.target.join("python"))
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PYTHONUNBUFFERED", "1")
-            .env("NODE_PATH", self.target.join("node/node_modules"));
+            .env("NODE_PATH", self.target.join("node/node_modules"))
+            .env("SSL_CERT_FILE", self.authority())
+            .env("NODE_EXTRA_CA_CERTS", self.authority());
         command
+    }
+
+    /// The certificate of who has issued [`certificate`](Self::certificate).
+    fn authority(&self) -> PathBuf {
+        self.tls().join("authority.pem")
+    }
+
+    /// The certificate of every server.
+    fn certificate(&self) -> PathBuf {
+        self.tls().join("certificate.pem")
+    }
+
+    /// Its key.
+    fn key(&self) -> PathBuf {
+        self.tls().join("key.pem")
+    }
+
+    fn tls(&self) -> PathBuf {
+        self.target.join("tls")
     }
 }
 

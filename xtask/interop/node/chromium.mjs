@@ -15,6 +15,8 @@ const { values, positionals } = parseArgs({
   options: {
     // The program Chromium.
     chromium: { type: "string" },
+    // That of the server, if it speaks TLS.
+    certificate: { type: "string" },
     // Where the screenshots go.
     shots: { type: "string" },
     // The server's process, which is to end with an interrupt.
@@ -294,7 +296,7 @@ async function refusals(tab) {
     return { code, clean };
   }, to);
   tab.assertQuiet();
-  const server = page.replace("http:", "ws:");
+  const server = page.replace("http", "ws");
   assert.deepEqual(await refused(tab, `${server}nowhere`), { code: 1006, clean: false });
   assert.match(tab.troubles.pop(), /Unexpected response code: 404/);
   tab.assertQuiet();
@@ -322,7 +324,7 @@ async function until(expected, get) {
 }
 
 mkdirSync(values.shots, { recursive: true });
-browser = await launch(values.chromium);
+browser = await launch(values.chromium, values.certificate);
 try {
   const tooLong = sleep(everything, undefined, { ref: false }).then(() => assert.fail("it takes too long"));
   await Promise.race([run(), tooLong]);

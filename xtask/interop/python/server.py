@@ -2,11 +2,13 @@
 
 /close/CODE/REASON closes at once, /ping pings and sends a text once it has the pong, all else echoes. Prints its
 address, then for each connection `opened EXTENSIONS` and `closed CODE`. With several `--deflate`, it is as many servers.
+With a certificate and its key it speaks TLS.
 """
 
 import argparse
 import asyncio
 import contextlib
+import ssl
 
 import aiohttp.web
 import websockets.asyncio.server
@@ -16,7 +18,7 @@ from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFact
 import exchange
 
 
-async def serve_websockets(deflate):
+async def serve_websockets(deflate, encryption):
     async def talk(connection):
         print("opened", connection.response.headers.get("Sec-WebSocket-Extensions", ""))
         match connection.request.path.split("/")[1:]:
@@ -35,12 +37,12 @@ async def serve_websockets(deflate):
     extensions = None
     if deflate is not None:
         extensions = [ServerPerMessageDeflateFactory(**deflate)]
-    settings = dict(extensions=extensions, compression=None, max_size=None)
+    settings = dict(extensions=extensions, compression=None, max_size=None, ssl=encryption)
     server = await websockets.asyncio.server.serve(talk, "127.0.0.1", 0, **settings)
     return server.sockets[0].getsockname()
 
 
-async def serve_aiohttp(deflate):
+async def serve_aiohttp(deflate, encryption):
     async def talk(request):
         # It agrees to what is offered or to nothing.
         settings = dict(compress=deflate is not None, max_msg_size=0, autoping=False)
@@ -68,7 +70,7 @@ async def serve_aiohttp(deflate):
     application.router.add_get("/{path:.*}", talk)
     runner = aiohttp.web.AppRunner(application)
     await runner.setup()
-    site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
+    site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0, ssl_context=encryption)
     await site.start()
     return runner.addresses[0]
 
@@ -82,10 +84,17 @@ async def main():
     parser.add_argument(
         "--deflate", metavar="PARAMETERS", type=exchange.deflate, action="append", help="agree to it"
     )
+    parser.add_argument("--certificate", metavar="FILE")
+    parser.add_argument("--key", metavar="FILE")
     args = parser.parse_args()
+    encryption = None
+    if args.certificate:
+        encryption = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        encryption.load_cert_chain(args.certificate, args.key)
+    scheme = "wss" if encryption else "ws"
     for deflate in args.deflate or [None]:
-        host, port = await LIBRARIES[args.library](deflate)
-        print(f"listening on ws://{host}:{port}")
+        host, port = await LIBRARIES[args.library](deflate, encryption)
+        print(f"listening on {scheme}://{host}:{port}")
     await asyncio.Event().wait()
 
 

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::peers::Server;
 use crate::steps::Step;
 
-use super::{LONG, Lab, Language, fetch};
+use super::{LONG, Lab, Language, Security, fetch};
 
 /// The names that Chromium goes by.
 pub(super) const CHROMIUM: &[&str] = &["chromium", "chromium-browser", "google-chrome"];
@@ -17,34 +17,71 @@ pub(super) const DEFLATE: &str =
 
 /// All of it, without anything in between.
 pub(super) fn check(step: &mut Step, lab: &Lab) -> Result<String> {
-    let plain = lab.serve("chromium-plain", LONG, &["--no-deflate"])?;
-    browse(step, lab, "plain", &plain, plain.address, "")?;
-    let server = lab.serve("chromium", LONG, &[])?;
-    browse(step, lab, "direct", &server, server.address, DEFLATE)
+    let serve = |who, security, options| lab.serve(who, security, LONG, options);
+    let plain = serve("chromium-plain", Security::Plain, &["--no-deflate"])?;
+    browse(step, lab, &Visit::of("plain", &plain, Security::Plain, ""))?;
+    let encrypted = serve("chromium-tls", Security::Tls, &[])?;
+    browse(
+        step,
+        lab,
+        &Visit::of("tls", &encrypted, Security::Tls, DEFLATE),
+    )?;
+    let server = serve("chromium", Security::Plain, &[])?;
+    browse(
+        step,
+        lab,
+        &Visit::of("direct", &server, Security::Plain, DEFLATE),
+    )
 }
 
-/// Uses the page of `server` at `address`, which may be that of a proxy on the `way`, then ends the server. Says which
-/// browser it was.
-pub(super) fn browse(
-    step: &mut Step,
-    lab: &Lab,
-    way: &str,
-    server: &Server,
-    address: SocketAddr,
-    negotiated: &str,
-) -> Result<String> {
+/// A visit to the page of a server.
+pub(super) struct Visit<'a> {
+    /// What its screenshots are called.
+    name: &'a str,
+    server: &'a Server,
+    /// That of the server, or of a proxy in between.
+    pub(super) address: SocketAddr,
+    /// How the browser speaks with whoever is there.
+    security: Security,
+    /// Words that the agreed extensions hold.
+    negotiated: &'a str,
+}
+
+impl<'a> Visit<'a> {
+    /// One with nothing in between.
+    pub(super) fn of(
+        name: &'a str,
+        server: &'a Server,
+        security: Security,
+        negotiated: &'a str,
+    ) -> Self {
+        Self {
+            name,
+            server,
+            address: server.address,
+            security,
+            negotiated,
+        }
+    }
+}
+
+/// Uses the page, then ends the server. Says which browser it was.
+pub(super) fn browse(step: &mut Step, lab: &Lab, visit: &Visit<'_>) -> Result<String> {
     let chromium = fetch::program(lab, CHROMIUM)?;
     let mut script = lab.script(Language::Node, "chromium");
     script
-        .arg(format!("http://{address}/"))
+        .arg(format!("{}://{}/", visit.security.http(), visit.address))
         .arg("--chromium")
         .arg(chromium.get_program())
         .arg("--shots")
-        .arg(lab.target.join("screenshots").join(way))
-        .arg(format!("--negotiated={negotiated}"))
-        .arg(format!("--server={}", server.id()))
+        .arg(lab.target.join("screenshots").join(visit.name))
+        .arg(format!("--negotiated={}", visit.negotiated))
+        .arg(format!("--server={}", visit.server.id()))
         .arg(format!("--limit={LONG}"));
-    if address != server.address {
+    if visit.security == Security::Tls {
+        script.arg("--certificate").arg(lab.certificate());
+    }
+    if visit.address != visit.server.address {
         script.arg("--proxied");
     }
     let (mut browser, mut last) = (String::new(), String::new());

@@ -10,7 +10,7 @@ use crate::steps::Step;
 use super::browser::CHROMIUM;
 use super::combination::{Combination, Direction, Verdict};
 use super::library::{Random, same, told};
-use super::{LONG, Lab, Language, fetch};
+use super::{LONG, Lab, Language, Security, fetch};
 
 /// How many messages a combination exchanges in ordinary runs.
 pub(crate) const MESSAGES: usize = 200;
@@ -205,7 +205,12 @@ impl Plan {
 /// `bowline serve` with `options`; a script may mean characters by the longest message, not bytes.
 fn serve(lab: &Lab, who: &str, options: &[String]) -> Result<Server> {
     let options: Vec<_> = options.iter().map(String::as_str).collect();
-    lab.serve(&format!("{who}-combinations"), LONG, &options)
+    lab.serve(
+        &format!("{who}-combinations"),
+        Security::Plain,
+        LONG,
+        &options,
+    )
 }
 
 /// The options by which `bowline serve` wants a combination, or less where the client wants less.

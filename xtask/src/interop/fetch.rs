@@ -8,11 +8,12 @@ use crate::steps::Step;
 use crate::{Result, install, peers};
 
 use super::browser::CHROMIUM;
-use super::{Kind, Lab, Language, Peer};
+use super::{Kind, Lab, Language, Peer, tls};
 
-/// Fetches what the chosen peers need, unless it is there. What fails doesn't stop the rest.
+/// Fetches what the chosen peers need, unless it is there, and makes certificates. What fails doesn't stop the rest.
 pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<String> {
     fs::create_dir_all(&lab.target)?;
+    tls::make(lab)?;
     let needs = |language| chosen.iter().any(|peer| peer.kind.needs(language));
     let mut fetched = Vec::new();
     let mut failed = Vec::new();

@@ -7,15 +7,16 @@ use crate::Result;
 use crate::peers::{self, Server};
 use crate::steps::Step;
 
-use super::{LONG, Lab, Language};
+use super::{LONG, Lab, Language, Security};
 
 /// The longest message of a server whose limit is passed. What is left of one that is longer is read after the Close,
 /// so that no reset of TCP overtakes it, as long as it fits into `max_drain`.
 const LIMIT: usize = 64 * 1024;
 
-/// What both ends know of compression, and the messages they exchange.
+/// How both ends speak, what they know of compression, and the messages they exchange.
 pub(super) struct Exchange {
     name: &'static str,
+    security: Security,
     /// The parameters of permessage-deflate, as `a=10 b`, with which the peer offers or accepts it.
     deflate: Option<&'static str>,
     /// Options of `bowline serve` and `bowline connect`.
@@ -33,6 +34,7 @@ pub(super) struct Exchange {
 /// As most peers do it.
 pub(super) const COMPRESSED: Exchange = Exchange {
     name: "compressed",
+    security: Security::Plain,
     deflate: Some(""),
     ours: &[],
     negotiated: "permessage-deflate",
@@ -42,8 +44,20 @@ pub(super) const COMPRESSED: Exchange = Exchange {
     longest: 64 * 1024,
 };
 
+/// The same, encrypted.
+pub(super) const ENCRYPTED: Exchange = Exchange {
+    name: "over TLS",
+    security: Security::Tls,
+    // It answers a Close, and calls the code 1006 if that fails; over TLS, python has ended its direction with ours.
+    except: &["aiohttp"],
+    seed: 6,
+    messages: 50,
+    ..COMPRESSED
+};
+
 const EXCHANGES: &[Exchange] = &[
     COMPRESSED,
+    ENCRYPTED,
     Exchange {
         name: "small windows",
         deflate: Some("server_max_window_bits=9 client_max_window_bits=9"),
@@ -93,8 +107,9 @@ pub(super) fn client(
     library: &str,
 ) -> Result<String> {
     for exchange in exchanges(library) {
-        let server = lab.serve(library, LONG, exchange.ours)?;
-        let limited = lab.serve(&format!("{library}-limited"), LIMIT, exchange.ours)?;
+        let serve = |who: &str, limit| lab.serve(who, exchange.security, limit, exchange.ours);
+        let server = serve(library, LONG)?;
+        let limited = serve(&format!("{library}-limited"), LIMIT)?;
         let (address, limited) = (server.address, Some(limited.address));
         converse(lab, language, library, exchange, address, limited)
             .map_err(|error| format!("client, {}: {error}", exchange.name))?;
@@ -113,9 +128,12 @@ pub(super) fn converse(
     limited: Option<SocketAddr>,
 ) -> Result<()> {
     let mut client = lab.script(language, "client");
-    client.arg(library).arg(format!("ws://{address}/echo"));
+    let scheme = exchange.security.ws();
+    client
+        .arg(library)
+        .arg(format!("{scheme}://{address}/echo"));
     if let Some(limited) = limited {
-        client.arg(format!("--limited=ws://{limited}/echo"));
+        client.arg(format!("--limited={scheme}://{limited}/echo"));
         client.arg(format!("--limit={LIMIT}"));
     }
     for (option, value) in [
@@ -164,6 +182,10 @@ pub(super) fn start(
     command.arg(library);
     if let Some(parameters) = exchange.deflate {
         command.arg(format!("--deflate={parameters}"));
+    }
+    if exchange.security == Security::Tls {
+        command.arg("--certificate").arg(lab.certificate());
+        command.arg("--key").arg(lab.key());
     }
     let log = lab.target.join(format!("{library}-server.log"));
     Server::start(&mut command, &log)
@@ -260,7 +282,11 @@ fn run(
 ) -> Result<peers::Said> {
     let mut connect = Command::new(&lab.bowline);
     connect.args(["connect", mode]).args(exchange.ours);
-    connect.arg(format!("ws://{address}{path}"));
+    if exchange.security == Security::Tls {
+        connect.arg("--cacert").arg(lab.authority());
+    }
+    let scheme = exchange.security.ws();
+    connect.arg(format!("{scheme}://{address}{path}"));
     peers::converse_until(&mut connect, input, expected)
 }
 

@@ -9,8 +9,9 @@ use crate::Result;
 use crate::peers::{self, Server};
 use crate::steps::Step;
 
-use super::library::{self, COMPRESSED};
-use super::{LONG, Lab, Language, browser, fetch};
+use super::browser::{self, Visit};
+use super::library::{self, COMPRESSED, ENCRYPTED};
+use super::{LONG, Lab, Language, Security, fetch};
 
 /// A program that passes on what comes to the server that its configuration names.
 pub(crate) struct Proxy {
@@ -22,13 +23,40 @@ pub(crate) struct Proxy {
     pub(crate) arguments: &'static [&'static str],
     /// The argument that makes it print its version.
     pub(crate) version: &'static str,
+    /// Whether its configuration has places for TLS.
+    pub(crate) encrypts: bool,
 }
+
+/// How a proxy is spoken with, and how it speaks with the server behind it.
+#[derive(Clone, Copy)]
+struct Way {
+    front: Security,
+    back: Security,
+}
+
+const PLAIN: Way = Way {
+    front: Security::Plain,
+    back: Security::Plain,
+};
+
+/// TLS ends at the proxy.
+const ENDED: Way = Way {
+    front: Security::Tls,
+    back: Security::Plain,
+};
+
+/// TLS ends at the proxy, which begins it anew and verifies who is behind it.
+const ANEW: Way = Way {
+    front: Security::Tls,
+    back: Security::Tls,
+};
 
 pub(crate) const NGINX: Proxy = Proxy {
     program: "nginx",
     config: "nginx.conf",
     arguments: &["-e", "stderr", "-c"],
     version: "-v",
+    encrypts: true,
 };
 
 pub(crate) const HAPROXY: Proxy = Proxy {
@@ -36,6 +64,7 @@ pub(crate) const HAPROXY: Proxy = Proxy {
     config: "haproxy.cfg",
     arguments: &["-db", "-f"],
     version: "-v",
+    encrypts: false,
 };
 
 pub(crate) const CADDY: Proxy = Proxy {
@@ -43,38 +72,34 @@ pub(crate) const CADDY: Proxy = Proxy {
     config: "Caddyfile",
     arguments: &["run", "--adapter", "caddyfile", "--config"],
     version: "version",
+    encrypts: false,
 };
 
 /// Our client, theirs, a browser and raw requests through the proxy to `bowline serve`.
 pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String> {
-    let serve = lab.serve(proxy.program, LONG, &[])?;
-    let running = start(lab, proxy, serve.address)?;
-    let address = running.address;
-
-    for request in requests(address) {
-        let status = request.send(address)?;
+    let serve = serve(lab, proxy, PLAIN)?;
+    let running = start(lab, proxy, PLAIN, serve.address)?;
+    for request in requests(running.address) {
+        let status = request.send(running.address)?;
         if status != request.status {
             return Err(format!("{}: {status} and not {}", request.name, request.status).into());
         }
     }
     step.say(&format!("Host and Origin through {}: ok", proxy.program))?;
+    drop((running, serve));
 
-    let exchange = &COMPRESSED;
-    library::echo(lab, address, exchange)?;
-    step.say(&format!("bowline connect through {}: ok", proxy.program))?;
-    // Who passes the limit is closed while it still sends. Some proxies end both ways once one has ended, and so lose
-    // that Close now and then; only without a proxy is it tried.
-    library::converse(lab, Language::Python, "websockets", exchange, address, None)?;
-    step.say(&format!("websockets through {}: ok", proxy.program))?;
-    browser::browse(step, lab, proxy.program, &serve, address, browser::DEFLATE)?;
-    step.say(&format!("chromium through {}: ok", proxy.program))?;
-    drop(running);
-
-    // The other way round, for what only a server does by itself: pings, and closings.
-    let mut server = library::start(lab, Language::Python, "websockets", exchange)?;
-    let running = start(lab, proxy, server.address)?;
-    library::connect(lab, &mut server, running.address, exchange)?;
-    step.say(&format!("websockets' server behind {}: ok", proxy.program))?;
+    let ways = [
+        ("", PLAIN),
+        (", which ends TLS", ENDED),
+        (", which begins TLS anew", ANEW),
+    ];
+    let encrypts = |way: Way| way.front == Security::Tls;
+    for (what, way) in ways
+        .into_iter()
+        .filter(|(_, way)| proxy.encrypts || !encrypts(*way))
+    {
+        pass(step, lab, proxy, way, what)?;
+    }
 
     let mut version = String::new();
     step.watch(
@@ -89,17 +114,67 @@ pub(super) fn check(step: &mut Step, lab: &Lab, proxy: &Proxy) -> Result<String>
     Ok(version)
 }
 
+/// All that goes through the proxy on its way.
+fn pass(step: &mut Step, lab: &Lab, proxy: &Proxy, way: Way, what: &str) -> Result<()> {
+    let exchange = match way.front {
+        Security::Plain => &COMPRESSED,
+        Security::Tls => &ENCRYPTED,
+    };
+    let name = proxy.program;
+    let server = serve(lab, proxy, way)?;
+    let running = start(lab, proxy, way, server.address)?;
+    let address = running.address;
+    library::echo(lab, address, exchange)?;
+    step.say(&format!("bowline connect through {name}{what}: ok"))?;
+    // Who passes the limit is closed while it still sends. Some proxies end both ways once one has ended, and so lose
+    // that Close now and then; only without a proxy is it tried.
+    library::converse(lab, Language::Python, "websockets", exchange, address, None)?;
+    step.say(&format!("websockets through {name}{what}: ok"))?;
+    // How the proxy speaks with the server is nothing to a browser.
+    if way.back == Security::Plain {
+        let mut visit = Visit::of(name, &server, way.front, browser::DEFLATE);
+        visit.address = address;
+        browser::browse(step, lab, &visit)?;
+        step.say(&format!("chromium through {name}{what}: ok"))?;
+    }
+    drop(running);
+
+    // The other way round, for what only a server does by itself: pings, and closings.
+    let behind = match way.back {
+        Security::Plain => &COMPRESSED,
+        Security::Tls => &ENCRYPTED,
+    };
+    let mut server = library::start(lab, Language::Python, "websockets", behind)?;
+    let running = start(lab, proxy, way, server.address)?;
+    library::connect(lab, &mut server, running.address, exchange)?;
+    step.say(&format!("websockets' server behind {name}{what}: ok"))
+}
+
+/// `bowline serve`, to stand behind the proxy.
+fn serve(lab: &Lab, proxy: &Proxy, way: Way) -> Result<Server> {
+    lab.serve(proxy.program, way.back, LONG, &[])
+}
+
 /// Starts the proxy in front of `server`.
-fn start(lab: &Lab, proxy: &Proxy, server: SocketAddr) -> Result<Server> {
+fn start(lab: &Lab, proxy: &Proxy, way: Way, server: SocketAddr) -> Result<Server> {
     let folder = lab.target.join(proxy.program);
     fs::create_dir_all(&folder)?;
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, peers::free_port()?));
+    let ssl = match way.front {
+        Security::Plain => "",
+        Security::Tls => " ssl",
+    };
     let mut config = fs::read_to_string(lab.scripts.join("proxies").join(proxy.config))?;
     for (place, value) in [
         ("{listen}", listen.to_string()),
         ("{port}", listen.port().to_string()),
         ("{server}", server.to_string()),
         ("{folder}", folder.display().to_string()),
+        ("{ssl}", ssl.to_owned()),
+        ("{scheme}", way.back.http().to_owned()),
+        ("{certificate}", lab.certificate().display().to_string()),
+        ("{key}", lab.key().display().to_string()),
+        ("{authority}", lab.authority().display().to_string()),
     ] {
         config = config.replace(place, &value);
     }
