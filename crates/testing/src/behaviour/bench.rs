@@ -111,7 +111,7 @@ impl<C: Carrier> Bench<C> {
     ) -> (Result<Whole<C>, Error>, Peer) {
         match self.role {
             Role::Server => self.accept(settings, act),
-            Role::Client => self.connect(settings, act),
+            Role::Client => self.connect_to("127.0.0.1", settings, act),
         }
     }
 
@@ -126,9 +126,11 @@ impl<C: Carrier> Bench<C> {
         (accepted.map(|socket| self.whole(socket)), peer.join())
     }
 
+    /// The carrier connects to this machine by one of its names, and the peer does what it is told.
     #[track_caller]
-    fn connect(
+    pub(super) fn connect_to(
         &self,
+        host: &str,
         settings: &Settings,
         act: impl FnOnce(&mut Peer) + Send + 'static,
     ) -> (Result<Whole<C>, Error>, Peer) {
@@ -142,7 +144,7 @@ impl<C: Carrier> Bench<C> {
             act(&mut peer);
             peer
         });
-        let url = format!("{}/chat?a=b", self.url(address));
+        let url = format!("{}://{host}:{}/chat?a=b", self.scheme(), address.port());
         let connected = self.calls.during(|| C::connect(settings, &url));
         let connected = connected.map(|(socket, _)| self.whole(socket));
         (connected, peer.join())
@@ -219,9 +221,13 @@ impl<C: Carrier> Bench<C> {
 
     /// The URL of an address.
     pub(super) fn url(&self, address: SocketAddr) -> String {
+        format!("{}://{address}", self.scheme())
+    }
+
+    fn scheme(&self) -> &'static str {
         match self.security {
-            Security::Plain => format!("ws://{address}"),
-            Security::Tls => format!("wss://{address}"),
+            Security::Plain => "ws",
+            Security::Tls => "wss",
         }
     }
 

@@ -1,6 +1,11 @@
 //! Who is trusted over TLS, and who is not. These cases run over TLS only.
 
+use std::sync::Arc;
+
 use bowline_io::Error;
+use bowline_tls::rustls::server::{ClientHello, ResolvesServerCert};
+use bowline_tls::rustls::sign::CertifiedKey;
+use bowline_tls::rustls::{ClientConfig, ServerConfig};
 use bowline_tls::{ClientTls, ServerTls};
 
 use super::bench::Bench;
@@ -9,7 +14,7 @@ use super::end::Whole;
 use super::peer::Peer;
 use super::run::topic;
 use super::wire::{Trust, showing, trusting};
-use crate::certificates::{Authority, Validity};
+use crate::certificates::{Authority, Identity, Validity};
 use crate::head::REQUEST;
 
 topic!(encryption;
@@ -17,6 +22,7 @@ topic!(encryption;
         http_1_1_is_agreed_on,
         a_certificate_of_a_client_is_asked_for_and_shown,
         a_peer_that_does_not_encrypt_is_refused,
+        a_client_without_a_certificate_is_refused_where_one_is_asked_for,
         a_client_with_a_certificate_of_an_unknown_authority_is_refused,
         a_server_of_an_unknown_authority_is_refused,
         a_server_with_an_expired_certificate_is_refused,
@@ -25,6 +31,8 @@ topic!(encryption;
     server: [];
     client: [
         a_server_of_an_unknown_authority_is_refused_by_default,
+        the_server_is_told_which_host_is_wanted,
+        a_server_that_chooses_another_protocol_is_refused,
     ]
 );
 
@@ -35,26 +43,23 @@ fn http_1_1_is_agreed_on<C: Carrier>(bench: &Bench<C>) {
 }
 
 fn a_certificate_of_a_client_is_asked_for_and_shown<C: Carrier>(bench: &Bench<C>) {
-    let (client, server) = asking();
-    let trust = Trust { client, server };
-    let bench = bench.trusting(trust);
+    let (authority, server) = asking();
+    let client = presenting(&authority, &authority.client("somebody"));
+    let bench = bench.trusting(Trust { client, server });
     let (mut ws, peer) = bench.open();
     bench.part(&mut ws, peer);
 }
 
+fn a_client_without_a_certificate_is_refused_where_one_is_asked_for<C: Carrier>(bench: &Bench<C>) {
+    let (authority, server) = asking();
+    let client = trusting(&authority);
+    is_not_let_in(bench, Trust { client, server });
+}
+
 fn a_client_with_a_certificate_of_an_unknown_authority_is_refused<C: Carrier>(bench: &Bench<C>) {
-    let (shows, server) = asking();
-    // It trusts whom it should, and what it shows is of an authority that the server doesn't know.
-    let shown = Authority::new("of nobody").client("somebody");
-    let client = shows
-        .client_certificate(shown.chain.as_bytes(), shown.key.as_bytes())
-        .expect("a certificate");
-    let (ws, _) = refused(bench, Trust { client, server });
-    match ws.map(drop) {
-        // A client of TLS 1.3 hears of it when it reads.
-        Err(Error::Tls(_) | Error::Transport(_)) => {}
-        other => panic!("{other:?}"),
-    }
+    let (authority, server) = asking();
+    let client = presenting(&authority, &Authority::new("of nobody").client("somebody"));
+    is_not_let_in(bench, Trust { client, server });
 }
 
 fn a_server_of_an_unknown_authority_is_refused<C: Carrier>(bench: &Bench<C>) {
@@ -101,20 +106,86 @@ fn a_peer_that_does_not_encrypt_is_refused<C: Carrier>(bench: &Bench<C>) {
     }
 }
 
-/// A client that trusts the server and shows it a certificate, and the server that asks for it.
-fn asking() -> (ClientTls, ServerTls) {
+fn the_server_is_told_which_host_is_wanted<C: Carrier>(bench: &Bench<C>) {
+    let authority = Authority::new("known");
+    let server = showing(&authority.server(&["localhost"], Validity::Now));
+    let mut config = ServerConfig::clone(server.config());
+    config.cert_resolver = Arc::new(ForLocalhost(config.cert_resolver));
+    let bench = bench.trusting(Trust {
+        client: trusting(&authority),
+        server: config.into(),
+    });
+    let (ws, peer) = bench.connect_to("localhost", &bench.settings(), |peer| {
+        peer.encrypt();
+        peer.let_in("", b"");
+    });
+    match ws {
+        Ok(mut ws) => bench.part(&mut ws, peer),
+        Err(error) => panic!("not opened: {error:?}"),
+    }
+}
+
+/// Has a certificate for those who ask for `localhost`, and none for others.
+#[derive(Debug)]
+struct ForLocalhost(Arc<dyn ResolvesServerCert>);
+
+impl ResolvesServerCert for ForLocalhost {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let wanted = hello.server_name() == Some("localhost");
+        wanted.then(|| self.0.resolve(hello)).flatten()
+    }
+}
+
+fn a_server_that_chooses_another_protocol_is_refused<C: Carrier>(bench: &Bench<C>) {
+    let authority = Authority::new("known");
+    let mut client = ClientConfig::clone(trusting(&authority).config());
+    client.alpn_protocols = [&b"http/1.1"[..], b"mine"].map(<[u8]>::to_vec).into();
+    let server = showing(&authority.server(&["127.0.0.1"], Validity::Now));
+    let mut server = ServerConfig::clone(server.config());
+    server.alpn_protocols = vec![b"mine".to_vec()];
+    let bench = bench.trusting(Trust {
+        client: client.into(),
+        server: server.into(),
+    });
+    let (ws, _) = bench.attempt(&bench.settings(), |peer| {
+        assert_eq!(peer.protocol().as_deref(), Some(&b"mine"[..]));
+        // No request comes.
+        assert!(!matches!(peer.try_hear(), Ok(true)));
+    });
+    match ws.map(drop) {
+        Err(Error::Tls(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A server that asks for a certificate of an authority, which has issued its own too.
+fn asking() -> (Authority, ServerTls) {
     let authority = Authority::new("of all");
     let server = authority.server(&["127.0.0.1"], Validity::Now);
-    let shown = authority.client("somebody");
     let server = ServerTls::certificate_for_clients_of(
         authority.pem.as_bytes(),
         server.chain.as_bytes(),
         server.key.as_bytes(),
     );
-    let client = trusting(&authority)
-        .client_certificate(shown.chain.as_bytes(), shown.key.as_bytes())
-        .expect("a certificate");
-    (client, server.expect("a certificate"))
+    (authority, server.expect("a certificate"))
+}
+
+/// A client that trusts this authority, and has a certificate to show.
+fn presenting(authority: &Authority, identity: &Identity) -> ClientTls {
+    trusting(authority)
+        .client_certificate(identity.chain.as_bytes(), identity.key.as_bytes())
+        .expect("a certificate")
+}
+
+/// The client trusts the server, which doesn't let it in; both are told, whichever is the carrier's.
+#[track_caller]
+fn is_not_let_in<C: Carrier>(bench: &Bench<C>, trust: Trust) {
+    let (ws, _) = refused(bench, trust);
+    match ws.map(drop) {
+        // A client of TLS 1.3 hears of it when it reads.
+        Err(Error::Tls(_) | Error::Transport(_)) => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Client and server can't come together; both are told, whichever is the carrier's.
