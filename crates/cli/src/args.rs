@@ -254,6 +254,37 @@ mod tests {
     }
 
     #[test]
+    fn a_measurement_compresses_nothing_unless_told() {
+        let offers = |options: &[&str]| {
+            let arguments = [&["bowline", "bench", "ws://localhost/"], options].concat();
+            match Args::parse_from(arguments).command {
+                Command::Bench(bench) => bench.extension().is_some(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!offers(&[]));
+        assert!(!offers(&["--no-deflate"]));
+        for option in [
+            "--deflate",
+            "--context-takeover=none",
+            "--outbound-window-bits=9",
+            "--inbound-window-bits=8",
+        ] {
+            assert!(offers(&[option]), "{option}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_a_number_of_seconds() {
+        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        for bad in ["", "-1", "nan", "inf", "1e99", "1s"] {
+            assert!(seconds(bad).is_err(), "{bad:?}");
+        }
+        assert!(some_seconds("0").is_err());
+    }
+
+    #[test]
     fn an_address_has_a_port() {
         for good in ["127.0.0.1:0", "[::1]:9001", "localhost:80"] {
             assert!(listen(good).is_ok(), "{good}");

@@ -205,7 +205,7 @@ async fn so_many_messages_are_under_way_as_was_asked_for() {
 #[tokio::test]
 async fn a_server_that_waits_to_be_read_holds_nothing_up() {
     let server = Server::start(&[]);
-    let options = ["--depth", "16", "--messages", "16", "--size", "2000000"];
+    let options = ["--depth", "16", "--messages", "16", "--size", "1000000"];
     let (figures, stderr, code) = measured(&server.url("/echo"), &options).await;
     assert_eq!((stderr.as_str(), code), ("", Some(0)));
     assert_eq!(number(&figures, "/messages/echoed"), 16);

@@ -287,3 +287,64 @@ pub(super) fn per_second(count: u64, time: Duration) -> f64 {
 pub(super) fn mebibytes(bytes: f64) -> f64 {
     bytes / f64::from(1 << 20)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::args::{Args, Command};
+
+    use super::super::tally::round_trips;
+    use super::*;
+
+    fn report(counts: Counts) -> Report {
+        let args = Args::parse_from(["bowline", "bench", "ws://localhost/", "--connections=3"]);
+        let Command::Bench(args) = args.command else {
+            panic!("{args:?}");
+        };
+        let measured = Measured {
+            counts,
+            round_trips: round_trips(),
+            elapsed: Duration::ZERO,
+            deflate: None,
+        };
+        Report::new(&args, measured)
+    }
+
+    #[test]
+    fn only_a_message_that_went_wrong_makes_a_failure() {
+        let failure = |opened, lost, altered| {
+            let counts = Counts {
+                opened,
+                failed: 1,
+                lost,
+                altered,
+                ..Counts::default()
+            };
+            report(counts).failure()
+        };
+        assert_eq!(failure(2, 0, 0), None);
+        for (failure, expected) in [
+            (failure(2, 3, 0), "messages that did not come back: 3"),
+            (failure(2, 0, 4), "messages that came back altered: 4"),
+            (
+                failure(2, 3, 4),
+                "messages that did not come back: 3; that came back altered: 4",
+            ),
+            (failure(0, 0, 0), "no connection could be opened"),
+        ] {
+            assert_eq!(failure.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_went_wrong_most_often_comes_first() {
+        let mut counts = Counts::default();
+        for why in ["a", "b", "c", "b"] {
+            counts.trouble(why.into());
+        }
+        let table = report(counts).table();
+        let rows = "\ntrouble      2 × b\n             1 × a\n             1 × c\n";
+        assert!(table.ends_with(rows), "{table}");
+    }
+}
