@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: how fast Bowline is beside other libraries.
 
 mod deflate;
-mod micro;
+pub(crate) mod micro;
 mod sockets;
 
 use std::num::NonZeroU32;
@@ -12,6 +12,7 @@ use crate::args::Args;
 pub(crate) const HELP: &str = "
 cargo xtask bench deflate [--rounds N]
 cargo xtask bench micro [--rounds N] [--ours] [--json FILE]
+cargo xtask bench micro --gate [--write]
 cargo xtask bench sockets [--full] [--servers LIST] [--cells LIST] [--rounds N] [--seconds S] [--json FILE]
 
   deflate   messages compressed, sent, received and inflated: the packages in benches/deflate
@@ -27,6 +28,9 @@ values it lies at 95 %. Needs Linux.
   --rounds N       how often, by default once or, for sockets, three times
   --json FILE      micro, sockets: writes what was measured there, too
   --ours           micro: without other libraries
+  --gate           micro: fails if instructions or allocations of ours exceed the budgets in
+                   benches/micro/budgets.json
+  --write          micro: sets the budgets to what is measured
   --full           sockets: all cells and servers; those with one message in flight at least 20 times
   --servers LIST   sockets: these only; names, or `all`, `bowline`, `limits`, `rivals`
   --cells LIST     sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `goals`
@@ -86,6 +90,7 @@ mod tests {
             "deflate --ours",
             "deflate --rounds=0",
             "micro --rounds=0",
+            "micro --write",
         ] {
             let args = Args::new(line.split_whitespace().map(str::to_owned));
             assert!(run(args).is_err(), "{line}");

@@ -10,7 +10,7 @@ use crate::conformance::{self, Cases, Extent, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, differential, docs, interop, loom, peers, soak, weight};
+use crate::{Result, bench, differential, docs, interop, loom, peers, soak, weight};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -25,6 +25,7 @@ Runs, in this order:
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
   weight        how many crates of others each of ours needs; frame at most 2, tokio at most 22
+  budgets       cargo xtask bench micro --gate, on Linux
   no_std        a program without std that uses bowline-frame links and runs
   tidy          cargo xtask tidy
   programs      release builds of the program and of the examples of all carriers, for the rest
@@ -88,6 +89,15 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     })?;
     steps.run("features", |step| features(step, &scope))?;
     steps.run("weight", |step| weight::check(step, &scope))?;
+    if cfg!(target_os = "linux")
+        && ["frame", "proto", "io"]
+            .iter()
+            .any(|name| scope.holds(name))
+    {
+        steps.run("budgets", |step| {
+            bench::micro::gate(step, &workspace, false)
+        })?;
+    }
     if scope.holds("frame") {
         steps.run("no_std", |step| no_std(step, &workspace))?;
     }

@@ -1,5 +1,6 @@
 //! Messages echoed in memory, without a kernel.
 
+mod budgets;
 mod callgrind;
 mod cell;
 
@@ -12,15 +13,25 @@ use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::{Workspace, cargo};
 use crate::{Result, peers};
+use budgets::{Budget, Budgets, Place};
 use cell::{Cell, entry};
 
 pub(super) fn run(mut args: Args) -> Result<()> {
     let rounds = rounds(&mut args, 1)?;
     let ours = args.flag("--ours");
     let json = args.value("--json")?;
+    let (holds, write) = (args.flag("--gate"), args.flag("--write"));
     args.finish()?;
 
     let workspace = Workspace::here()?;
+    if holds {
+        let mut steps = Steps::new(&workspace.target)?;
+        steps.run("budgets", |step| gate(step, &workspace, write))?;
+        return steps.finish();
+    }
+    if write {
+        return Err("--write goes with --gate".into());
+    }
     let packages = match ours {
         true => &PACKAGES[..1],
         false => &PACKAGES[..],
@@ -71,11 +82,39 @@ pub(super) fn run(mut args: Args) -> Result<()> {
     Ok(())
 }
 
+/// Holds what a message of ours costs to its budget, or sets the budgets to that.
+pub(crate) fn gate(step: &mut Step, workspace: &Workspace, write: bool) -> Result<String> {
+    if let Err(error) = callgrind::find(step) {
+        return Ok(format!("left out: {error}"));
+    }
+    let ours = PACKAGES[0];
+    build(step, workspace, ours)?;
+    let program = program(workspace, ours, "time");
+    let mut measured = Vec::new();
+    for (cell, allocations) in allocations(step, workspace, ours)? {
+        let instructions = callgrind::instructions(step, &program, &cell)?;
+        measured.push(Budget::new(&cell, instructions, allocations));
+    }
+    let measured = Budgets::new(Place::here()?, measured);
+    if write {
+        measured.write(&workspace.root)?;
+        return Ok("written".to_owned());
+    }
+    let (lines, outcome) = Budgets::read(&workspace.root)?.check(&measured);
+    for line in lines {
+        match line.starts_with("over") || line.starts_with("under") {
+            true => step.say(&line)?,
+            false => step.note(&line)?,
+        }
+    }
+    outcome
+}
+
 /// Builds the programs of a package, which shares what it can with the others.
 fn build(step: &mut Step, workspace: &Workspace, package: &str) -> Result<()> {
     let mut build = cargo(&workspace.root.join("benches/micro").join(package));
     build.env("CARGO_TARGET_DIR", target(workspace));
-    step.command(build.args(["build", "--release", "--locked", "--bins"]))
+    step.command(build.args(["build", "--release", "--bins"]))
 }
 
 fn target(workspace: &Workspace) -> PathBuf {
