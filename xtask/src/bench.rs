@@ -16,7 +16,8 @@ cargo xtask bench micro --gate [--write]
 cargo xtask bench sockets [--full] [--servers LIST] [--cells LIST] [--rounds N] [--seconds S] [--json FILE]
 
   deflate   messages compressed, sent, received and inflated: the packages in benches/deflate
-  micro     messages echoed in memory, at each layer and by other libraries: the packages in benches/micro
+  micro     messages echoed in memory, at each layer and by other libraries, and the parts of a frame: the packages in
+            benches/micro
   sockets   messages echoed over TCP, by Bowline, others and a raw echo: the packages in benches/sockets
 
 Builds the packages for release, runs them in turn, and prints tables. Wants a machine that does nothing else. deflate

@@ -3,6 +3,7 @@
 mod budgets;
 mod callgrind;
 mod cell;
+mod parts;
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub(super) fn run(mut args: Args) -> Result<()> {
             step.say(package)?;
             build(step, &workspace, package)?;
         }
+        step.say("parts")?;
+        parts::build(step, &workspace)?;
         Ok(String::new())
     })?;
     for round in 1..=rounds {
@@ -74,7 +77,13 @@ pub(super) fn run(mut args: Args) -> Result<()> {
         }
         callgrind::version().ok_or_else(|| "valgrind is gone".into())
     })?;
+    let mut measured = Vec::new();
+    steps.run("micro_parts", |step| {
+        measured = parts::measure(step, &workspace)?;
+        Ok(String::new())
+    })?;
     steps.finish()?;
+    print!("{}", parts::tables(&measured)?);
     print!("{}", cell::tables(&all)?);
     if let Some(path) = json {
         fs::write(path, format!("{:#}\n", cell::json(&all)))?;

@@ -70,10 +70,7 @@ pub(super) fn tables(all: &[Measured]) -> Result<String> {
         let cells = || all.iter().filter(|one| one.cell.len == len);
         let ours = cells().find(|one| one.cell.is_ours());
         let ours = ours.ok_or_else(|| format!("ours was not measured at {len} B"))?;
-        let size = match len {
-            0..1024 => format!("{len} B"),
-            _ => format!("{} KiB", len / 1024),
-        };
+        let size = size(len);
         let messages = ours.cell.messages;
         writeln!(
             text,
@@ -120,7 +117,15 @@ fn ratio(one: &Measured, ours: &Measured) -> f64 {
     median(times.map(|(one, ours)| one / ours).collect())
 }
 
-fn time(nanoseconds: f64) -> String {
+pub(super) fn size(len: u64) -> String {
+    match len {
+        0..1024 => format!("{len} B"),
+        1024..0x10_0000 => format!("{} KiB", len / 1024),
+        _ => format!("{} MiB", len / 1024 / 1024),
+    }
+}
+
+pub(super) fn time(nanoseconds: f64) -> String {
     match nanoseconds {
         ..100.0 => format!("{nanoseconds:.1} ns"),
         ..10_000.0 => format!("{nanoseconds:.0} ns"),
