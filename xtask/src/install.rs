@@ -22,6 +22,20 @@ pub(crate) fn python(step: &mut Step, pins: &Path, folder: &Path) -> Result<bool
     })
 }
 
+/// Installs the node packages that the file `pins`, a `package-lock.json`, lists in `folder`; false if they were there.
+pub(crate) fn node(step: &mut Step, pins: &Path, folder: &Path) -> Result<bool> {
+    fill(folder, &fs::read(pins)?, |folder| {
+        for name in ["package.json", "package-lock.json"] {
+            fs::copy(pins.with_file_name(name), folder.join(name))?;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .arg("--prefix")
+            .arg(folder);
+        step.command(&mut npm)
+    })
+}
+
 /// Installs Debian's package of the program `name`, which isn't there.
 pub(crate) fn debian(step: &mut Step, name: &str) -> Result<()> {
     let mut install = Command::new("apt-get");

@@ -28,7 +28,9 @@ pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<Stri
         note("python packages", install::python(step, &pins, &folder));
     }
     if needs(Language::Node) {
-        note("node packages", node(step, lab));
+        let pins = lab.scripts.join("node/package-lock.json");
+        let folder = lab.target.join("node");
+        note("node packages", install::node(step, &pins, &folder));
     }
     if chosen.iter().any(|peer| peer.kind.needs_browser()) {
         note("chromium", chromium(step, lab));
@@ -44,21 +46,6 @@ pub(super) fn fetch(step: &mut Step, lab: &Lab, chosen: &[&Peer]) -> Result<Stri
     Ok(match fetched.as_slice() {
         [] => "all were there".to_owned(),
         fetched => format!("fetched {}", fetched.join(", ")),
-    })
-}
-
-/// Fetches the node packages; false if these were there.
-fn node(step: &mut Step, lab: &Lab) -> Result<bool> {
-    let pins = lab.scripts.join("node/package-lock.json");
-    install::fill(&lab.target.join("node"), &fs::read(&pins)?, |folder| {
-        for name in ["package.json", "package-lock.json"] {
-            fs::copy(pins.with_file_name(name), folder.join(name))?;
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .arg("--prefix")
-            .arg(folder);
-        step.command(&mut npm)
     })
 }
 
