@@ -1,0 +1,15 @@
+//! The same loop in a task that the program spawned itself, without `serve` and without `corked`.
+#![forbid(unsafe_code)]
+
+use bench_sockets_bowline::acceptor;
+use bench_sockets_harness::serve;
+
+fn main() {
+    serve(|stream, options| async move {
+        let mut ws = acceptor(options).accept(stream).await?;
+        while let Some(message) = ws.recv().await? {
+            ws.send(message).await?;
+        }
+        Ok(())
+    });
+}
