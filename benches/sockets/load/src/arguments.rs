@@ -7,6 +7,7 @@ use crate::Result;
 
 /// What the command line asks for.
 pub(crate) struct Arguments {
+    pub(crate) task: Task,
     pub(crate) address: SocketAddr,
     /// The server whose CPU time counts.
     pub(crate) pid: u32,
@@ -18,8 +19,21 @@ pub(crate) struct Arguments {
     pub(crate) kind: Kind,
     /// The server echoes bytes, and knows no handshake.
     pub(crate) raw: bool,
+    /// The server encrypts.
+    pub(crate) tls: bool,
+    /// Whether to count the server's system calls, which makes it slow.
+    pub(crate) strace: bool,
     pub(crate) warm_up: Duration,
     pub(crate) end: End,
+}
+
+/// What to find out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Task {
+    /// What a message costs.
+    Echo,
+    /// What a connection holds.
+    Memory,
 }
 
 /// What messages consist of.
@@ -43,10 +57,13 @@ pub(crate) enum End {
 impl Arguments {
     pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self> {
         let mut words = words;
-        if words.next().as_deref() != Some("echo") {
-            return Err(USAGE.into());
-        }
+        let task = match words.next().as_deref() {
+            Some("echo") => Task::Echo,
+            Some("memory") => Task::Memory,
+            _ => return Err(USAGE.into()),
+        };
         let mut arguments = Arguments {
+            task,
             address: words.next().ok_or(USAGE)?.parse()?,
             pid: 0,
             connections: 1,
@@ -54,6 +71,8 @@ impl Arguments {
             size: 128,
             kind: Kind::Binary,
             raw: false,
+            tls: false,
+            strace: false,
             warm_up: Duration::from_millis(50),
             end: End::After(Duration::from_secs(1)),
         };
@@ -67,6 +86,8 @@ impl Arguments {
                 "--text" => arguments.kind = Kind::Text,
                 "--deflate" => arguments.kind = Kind::Deflate,
                 "--raw" => arguments.raw = true,
+                "--tls" => arguments.tls = true,
+                "--strace" => arguments.strace = true,
                 "--warm-up" => arguments.warm_up = seconds(&word, &value()?)?,
                 "--seconds" => arguments.end = End::After(seconds(&word, &value()?)?),
                 "--messages" => arguments.end = End::Messages(number(&word, &value()?)?),
@@ -93,4 +114,5 @@ fn seconds(name: &str, value: &str) -> Result<Duration> {
 
 const USAGE: &str = "\
 usage: load echo ADDR --pid PID [--connections N] [--depth N] [--size BYTES] [--text | --deflate] [--raw]
-                 [--warm-up SECONDS] [--seconds SECONDS | --messages N]";
+                 [--warm-up SECONDS] [--seconds SECONDS | --messages N] [--strace]
+       load memory ADDR --pid PID [--connections N] [--deflate] [--tls] [--raw]";

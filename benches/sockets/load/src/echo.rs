@@ -13,6 +13,7 @@ use crate::connection::Connection;
 use crate::histogram::Histogram;
 use crate::messages::Messages;
 use crate::process;
+use crate::strace::Strace;
 
 /// Warms up, measures, and prints what was found.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -22,6 +23,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     load.histogram = Histogram::new();
 
     settle();
+    let strace = match arguments.strace {
+        true => Some(Strace::attach(arguments.pid)?),
+        false => None,
+    };
     let cpu = process::cpu(arguments.pid)?;
     let own = process::own_cpu();
     let started = Instant::now();
@@ -31,8 +36,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     settle();
     let cpu = process::cpu(arguments.pid)? - cpu;
 
+    let calls = strace.map(Strace::detach).transpose()?;
+
     let after = load.counts();
-    println!("{}", load.report(before, after, took, cpu, own)?);
+    println!("{}", load.report(before, after, took, cpu, own, calls)?);
     Ok(())
 }
 
@@ -161,6 +168,7 @@ impl<'a> Load<'a> {
         took: Duration,
         cpu: Duration,
         own: Duration,
+        calls: Option<Vec<(String, u64)>>,
     ) -> Result<String> {
         let messages = after.messages - before.messages;
         let compared = after.compared - before.compared;
@@ -188,6 +196,13 @@ impl<'a> Load<'a> {
             ",\"reply_bytes\":{}",
             per_message(bytes.into(), messages)
         )?;
+        if let Some(calls) = calls {
+            let calls: Vec<_> = calls
+                .into_iter()
+                .map(|(name, count)| format!("\"{name}\":{:.4}", count as f64 / messages as f64))
+                .collect();
+            write!(text, ",\"calls\":{{{}}}", calls.join(","))?;
+        }
         text.push_str(",\"latency_ns\":{");
         for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999)] {
             write!(text, "\"{name}\":{},", self.histogram.quantile(share))?;

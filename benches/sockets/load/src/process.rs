@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
@@ -21,6 +22,23 @@ pub(crate) fn cpu(pid: u32) -> Result<Duration> {
         nanoseconds += first.parse::<u64>()?;
     }
     Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// The memory of a process that lies in RAM, in bytes.
+pub(crate) fn rss(pid: u32) -> Result<u64> {
+    // `status` and `statm` are off by what each CPU has not yet added to the sum.
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    Ok(kilobytes.ok_or("smaps_rollup has no Rss")?.parse::<u64>()? * 1024)
+}
+
+/// Lets this process open as many files as it may ever be allowed to.
+pub(crate) fn raise_files() -> Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
 }
 
 /// The CPU time that this process has taken.

@@ -96,11 +96,11 @@ impl Receiving {
 
     /// The next header, or nothing when more bytes are needed.
     fn header(&mut self, bytes: &mut &[u8]) -> Result<Option<Header>> {
-        if self.have == 0 {
-            if let Some(header) = Header::parse(bytes)? {
-                *bytes = &bytes[header.size..];
-                return Ok(Some(header));
-            }
+        if self.have == 0
+            && let Some(header) = Header::parse(bytes)?
+        {
+            *bytes = &bytes[header.size..];
+            return Ok(Some(header));
         }
         while let Some((&first, rest)) = bytes.split_first() {
             *bytes = rest;
