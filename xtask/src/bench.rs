@@ -1,10 +1,14 @@
 //! `cargo xtask bench`: how fast Bowline is beside other libraries.
 
 mod deflate;
+mod memory;
 pub(crate) mod micro;
+mod report;
 mod sockets;
 
+use std::ffi::OsStr;
 use std::num::NonZeroU32;
+use std::process::Command;
 
 use crate::Result;
 use crate::args::Args;
@@ -13,29 +17,36 @@ pub(crate) const HELP: &str = "
 cargo xtask bench deflate [--rounds N]
 cargo xtask bench micro [--rounds N] [--ours] [--json FILE]
 cargo xtask bench micro --gate [--write]
-cargo xtask bench sockets [--full] [--servers LIST] [--cells LIST] [--rounds N] [--seconds S] [--json FILE]
+cargo xtask bench sockets [--full] [--servers LIST] [--cells LIST] [--rounds N] [--seconds S] [--no-calls] [--json FILE]
+cargo xtask bench memory [--servers LIST] [--connections N] [--json FILE]
+cargo xtask bench report FILE...
 
   deflate   messages compressed, sent, received and inflated: the packages in benches/deflate
   micro     messages echoed in memory, at each layer and by other libraries, and the parts of a frame: the packages in
             benches/micro
   sockets   messages echoed over TCP, by Bowline, others and a raw echo: the packages in benches/sockets
+  memory    what the same servers hold for a connection
+  report    writes what sockets or memory wrote as JSON into docs/PERFORMANCE.md, as tables and charts
 
 Builds the packages for release, runs them in turn, and prints tables. Wants a machine that does nothing else. deflate
 and micro print the median CPU time of a message and the same divided by that of Bowline in the same round; deflate adds
 the bytes on the wire, micro instructions, which callgrind counts, and allocations. sockets prints the CPU time that the
 server took for a message, and the same divided by that of the raw echo in the same round: the median, and between which
-values it lies at 95 %. Needs Linux.
+values it lies at 95 %. With strace it then counts system calls. memory prints the growth of RSS for each connection. Both
+need Linux.
 
-  --rounds N       how often, by default once or, for sockets, three times
-  --json FILE      micro, sockets: writes what was measured there, too
-  --ours           micro: without other libraries
-  --gate           micro: fails if instructions or allocations of ours exceed the budgets in
-                   benches/micro/budgets.json
-  --write          micro: sets the budgets to what is measured
-  --full           sockets: all cells and servers; those with one message in flight at least 20 times
-  --servers LIST   sockets: these only; names, or `all`, `bowline`, `limits`, `rivals`
-  --cells LIST     sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `goals`
-  --seconds S      sockets: how long each is measured each time; 0.25 by default
+  --rounds N        how often, by default once or, for sockets, three times
+  --json FILE       micro, sockets, memory: writes what was measured there, too
+  --ours            micro: without other libraries
+  --gate            micro: fails if instructions or allocations of ours exceed the budgets in
+                    benches/micro/budgets.json
+  --write           micro: sets the budgets to what is measured
+  --full            sockets: all cells and servers; short messages one at a time at least 20 times
+  --servers LIST    sockets, memory: these only; names, or `all`, `default`, `bowline`, `limits`, `rivals`, `scale`
+  --cells LIST      sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `default`, `goals`
+  --seconds S       sockets: how long each is measured each time; 0.25 by default
+  --no-calls        sockets: counts no system calls
+  --connections N   memory: how many are open at a time; 10,000 by default
 ";
 
 pub(crate) fn run(mut args: Args) -> Result<()> {
@@ -43,6 +54,8 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
         Some("deflate") => deflate::run(args),
         Some("micro") => micro::run(args),
         Some("sockets") => sockets::run(args),
+        Some("memory") => memory::run(args),
+        Some("report") => report::run(args),
         _ => Err("which one? See --help".into()),
     }
 }
@@ -56,6 +69,13 @@ fn rounds(args: &mut Args, default: u32) -> Result<u32> {
         .parse()
         .map_err(|error| format!("--rounds {text}: {error}"))?;
     Ok(rounds.get())
+}
+
+/// A command that runs on one CPU only.
+fn pinned(core: &str, program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", core]).arg(program);
+    command
 }
 
 /// Each once, in the order of the first.
@@ -79,6 +99,16 @@ fn median(mut all: Vec<f64>) -> f64 {
     }
 }
 
+/// Three digits of it.
+fn time(nanoseconds: f64) -> String {
+    let microseconds = nanoseconds / 1000.0;
+    match microseconds {
+        ..10.0 => format!("{microseconds:.2} µs"),
+        ..100.0 => format!("{microseconds:.1} µs"),
+        _ => format!("{microseconds:.0} µs"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +121,6 @@ mod tests {
             "deflate --ours",
             "deflate --rounds=0",
             "micro --rounds=0",
-            "micro --write",
         ] {
             let args = Args::new(line.split_whitespace().map(str::to_owned));
             assert!(run(args).is_err(), "{line}");

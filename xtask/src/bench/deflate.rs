@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{distinct, median, rounds};
+use super::{distinct, median, rounds, time};
 use crate::Result;
 use crate::args::Args;
 use crate::steps::{Step, Steps};
@@ -165,15 +165,6 @@ fn find<'a>(
         (one.library.as_str(), one.takeover.as_str(), one.len) == (library, takeover, len)
     });
     Ok(found.ok_or_else(|| format!("{library} was not measured with {takeover} at {len}"))?)
-}
-
-fn time(nanoseconds: f64) -> String {
-    let microseconds = nanoseconds / 1000.0;
-    match microseconds {
-        ..10.0 => format!("{microseconds:.2} µs"),
-        ..100.0 => format!("{microseconds:.1} µs"),
-        _ => format!("{microseconds:.0} µs"),
-    }
 }
 
 const PACKAGES: [&str; 5] = ["bowline", "sockudo-ws", "yawc", "wtx", "soketto"];

@@ -1,23 +1,24 @@
 //! Messages echoed over TCP.
 
-mod cells;
-mod report;
-mod samples;
-mod servers;
+pub(super) mod cells;
+pub(super) mod goals;
+pub(super) mod samples;
+pub(super) mod servers;
+pub(super) mod tables;
 
-use std::ffi::OsStr;
 use std::fs;
 use std::process::Command;
 
-use cells::{Cell, Kind};
-use samples::Samples;
-use servers::{Group, LIMIT, Server};
+use serde_json::Value;
 
-use super::rounds;
+use super::{pinned, rounds};
 use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
 use crate::{Result, peers};
+use cells::{Cell, Kind};
+use samples::Samples;
+use servers::{Group, LIMIT, Server};
 
 pub(super) fn run(mut args: Args) -> Result<()> {
     let full = args.flag("--full");
@@ -29,16 +30,17 @@ pub(super) fn run(mut args: Args) -> Result<()> {
     let seconds = args.value("--seconds")?;
     let seconds: f64 = seconds.as_deref().unwrap_or("0.25").parse()?;
     let servers = args.value("--servers")?;
-    let servers = servers::chosen(servers.as_deref().unwrap_or(default))?;
+    let mut servers = servers::chosen(servers.as_deref().unwrap_or(default))?;
+    servers.retain(|server| !server.tls);
     let cells = args.value("--cells")?;
     let cells = cells::chosen(cells.as_deref().unwrap_or(default))?;
+    let calls = !args.flag("--no-calls");
     let json = args.value("--json")?;
     args.finish()?;
 
     let workspace = Workspace::here()?;
     let mut steps = Steps::new(&workspace.target)?;
     steps.run("sockets_build", |step| {
-        step.command(&mut servers::build(&workspace, "load"))?;
         Server::build(step, &workspace, &servers)?;
         Ok(String::new())
     })?;
@@ -62,12 +64,23 @@ pub(super) fn run(mut args: Args) -> Result<()> {
             Ok(String::new())
         })?;
     }
+    if calls {
+        steps.run("sockets_calls", |step| {
+            if !strace_is_there() {
+                return Ok("left out: there is no strace".into());
+            }
+            for &cell in cells.iter().filter(|cell| cell.calls().is_some()) {
+                step.say(&cell.title())?;
+                bench.count(step, cell, &mut samples)?;
+            }
+            Ok(String::new())
+        })?;
+    }
     if let Some(path) = json {
         fs::write(&path, samples.json().to_string()).map_err(|error| format!("{path}: {error}"))?;
     }
-    steps.finish()?;
-    print!("{}", report::tables(&samples, &servers, &cells)?);
-    Ok(())
+    print!("{}", tables::print(&samples, &servers, &cells));
+    steps.finish()
 }
 
 /// What stays the same from round to round.
@@ -87,14 +100,15 @@ impl Bench<'_> {
         round: u32,
         samples: &mut Samples,
     ) -> Result<()> {
-        let mut servers = self.servers.to_vec();
-        servers.retain(|server| server.takes(cell));
+        let seconds = self.seconds * cell.patience();
+        let mut servers = self.of(cell);
         let first = round as usize % servers.len();
         servers.rotate_left(first);
         for server in servers {
-            let load = self
-                .sample(step, server, cell)
-                .map_err(|error| format!("{}, {}: {error}", server.name, cell.title()))?;
+            let load = self.load(step, server, cell, |load| {
+                load.args(["--warm-up", &(seconds / 4.0).to_string()])
+                    .args(["--seconds", &seconds.to_string()])
+            })?;
             samples.push(server, cell, round, load);
         }
         let ratios: Vec<_> = self
@@ -109,25 +123,43 @@ impl Bench<'_> {
         step.say(&format!("{}: {}", cell.title(), ratios.join(", ")))
     }
 
-    /// Starts a server of its own, so that none suffers from what an earlier cell left.
-    fn sample(&self, step: &mut Step, server: &Server, cell: Cell) -> Result<serde_json::Value> {
-        let log = self
-            .workspace
-            .target
-            .join("xtask")
-            .join("sockets-server.log");
-        let running = peers::Server::start(&mut server.command(self.workspace, cell), &log)?;
-        let mut load = pinned(LOAD_CORE, servers::binary(self.workspace, "load"));
+    /// Counts the system calls of each server.
+    fn count(&self, step: &mut Step, cell: Cell, samples: &mut Samples) -> Result<()> {
+        let Some(messages) = cell.calls() else {
+            return Ok(());
+        };
+        for server in self.of(cell) {
+            let load = self.load(step, server, cell, |load| {
+                load.args(["--strace", "--messages", &messages.to_string()])
+            })?;
+            samples.push_calls(server, cell, load);
+        }
+        Ok(())
+    }
+
+    fn of(&self, cell: Cell) -> Vec<&'static Server> {
+        let mut servers = self.servers.to_vec();
+        servers.retain(|server| server.takes(cell));
+        servers
+    }
+
+    /// Loads a server of its own, so that none suffers from what an earlier cell left.
+    fn load(
+        &self,
+        step: &mut Step,
+        server: &Server,
+        cell: Cell,
+        set: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Result<Value> {
+        let log = self.workspace.target.join("xtask/sockets-server.log");
+        let mut command = server.command(self.workspace, cell.kind == Kind::Deflate);
+        let running = peers::Server::start(&mut command, &log)?;
+        let mut load = pinned(LOAD_CPU, servers::binary(self.workspace, "load"));
         load.args(["echo", &running.address.to_string()])
             .args(["--pid", &running.id().to_string()])
             .args(["--connections", &cell.connections.to_string()])
             .args(["--depth", &cell.depth.to_string()])
-            .args(["--size", &cell.size.to_string()])
-            .args([
-                "--warm-up",
-                &(self.seconds * cell.patience() / 4.0).to_string(),
-            ])
-            .args(["--seconds", &(self.seconds * cell.patience()).to_string()]);
+            .args(["--size", &cell.size.to_string()]);
         match cell.kind {
             Kind::Binary => {}
             Kind::Text => drop(load.arg("--text")),
@@ -137,24 +169,22 @@ impl Bench<'_> {
             load.arg("--raw");
         }
         let mut last = String::new();
-        step.watch(&mut load, |line| {
+        step.watch(set(&mut load), |line| {
             line.clone_into(&mut last);
             false
         })
-        .map_err(|error| format!("{error}: {last}"))?;
+        .map_err(|error| format!("{}, {}: {error}: {last}", server.name, cell.title()))?;
         samples::parse(&last)
     }
 }
 
-/// A command that runs on one CPU only.
-fn pinned(core: &str, program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", core]).arg(program);
-    command
+fn strace_is_there() -> bool {
+    let version = Command::new("strace").arg("--version").output();
+    version.is_ok_and(|output| output.status.success())
 }
 
 /// Which CPU the load has to itself.
-const LOAD_CORE: &str = "1";
+pub(super) const LOAD_CPU: &str = "1";
 
 /// How often what differs little is measured.
 const MANY: u32 = 20;

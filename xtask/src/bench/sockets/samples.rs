@@ -2,18 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::cells::Cell;
-use super::servers::{LIMIT, Server};
+use super::cells::{self, Cell};
+use super::servers::{self, LIMIT, Server};
 use crate::Result;
-use crate::bench::median;
+use crate::bench::{distinct, median};
 
 /// All that was measured.
 #[derive(Default)]
-pub(super) struct Samples(Vec<Sample>);
+pub(in crate::bench) struct Samples {
+    samples: Vec<Sample>,
+    /// What was found under strace, where time means nothing.
+    calls: Vec<Sample>,
+}
 
 /// One server in one cell in one round.
 struct Sample {
-    server: &'static str,
+    server: &'static Server,
     cell: Cell,
     round: u32,
     /// What the load generator printed.
@@ -22,59 +26,125 @@ struct Sample {
 
 /// Something that was measured in several rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Median {
-    pub(super) value: f64,
+pub(in crate::bench) struct Median {
+    pub(in crate::bench) value: f64,
     /// Between these the median lies at 95 %; with fewer than six rounds, the least and the most.
-    pub(super) low: f64,
-    pub(super) high: f64,
+    pub(in crate::bench) low: f64,
+    pub(in crate::bench) high: f64,
 }
 
 impl Samples {
-    pub(super) fn push(&mut self, server: &Server, cell: Cell, round: u32, load: Value) {
-        self.0.push(Sample {
-            server: server.name,
+    pub(super) fn push(&mut self, server: &'static Server, cell: Cell, round: u32, load: Value) {
+        self.samples.push(Sample {
+            server,
             cell,
             round,
             load,
         });
     }
 
+    pub(super) fn push_calls(&mut self, server: &'static Server, cell: Cell, load: Value) {
+        self.calls.push(Sample {
+            server,
+            cell,
+            round: 0,
+            load,
+        });
+    }
+
+    /// Those of which there is something, in the order in which they were measured first.
+    pub(in crate::bench) fn cells(&self) -> Vec<Cell> {
+        distinct(self.samples.iter().map(|one| one.cell))
+    }
+
+    pub(in crate::bench) fn servers(&self) -> Vec<&'static Server> {
+        let mut servers = servers::all();
+        servers.retain(|server| self.samples.iter().any(|one| one.server == *server));
+        servers
+    }
+
     /// A number that the load generator printed, such as `/latency_ns/p50`.
-    pub(super) fn median(&self, server: &Server, cell: Cell, pointer: &str) -> Option<Median> {
-        let values = self.of(server.name, cell);
+    pub(in crate::bench) fn median(
+        &self,
+        server: &Server,
+        cell: Cell,
+        pointer: &str,
+    ) -> Option<Median> {
+        let values = self.of(server, cell);
         Median::new(values.filter_map(|one| one.number(pointer)).collect())
     }
 
     /// The CPU time of a message, divided by that of the limit in the same round.
-    pub(super) fn ratio(&self, server: &Server, cell: Cell) -> Option<Median> {
-        let ratios = self.of(server.name, cell).filter_map(|one| {
-            let limit = self
-                .of(LIMIT, cell)
-                .find(|limit| limit.round == one.round)?;
+    pub(in crate::bench) fn ratio(&self, server: &Server, cell: Cell) -> Option<Median> {
+        let ratios = self.of(server, cell).filter_map(|one| {
+            let mut all = self.samples.iter();
+            let limit = all.find(|limit| {
+                limit.server.name == LIMIT && limit.cell == cell && limit.round == one.round
+            })?;
             Some(one.number(CPU)? / limit.number(CPU)?)
         });
         Median::new(ratios.collect())
     }
 
-    pub(super) fn json(&self) -> Value {
-        let samples = self.0.iter().map(|one| {
-            json!({
-                "server": one.server,
-                "cell": one.cell.name(),
-                "round": one.round,
-                "load": one.load,
-            })
-        });
-        json!({ "samples": samples.collect::<Vec<_>>() })
+    /// How often a server made a system call of `names` for a message.
+    pub(in crate::bench) fn calls(
+        &self,
+        server: &Server,
+        cell: Cell,
+        names: &[&str],
+    ) -> Option<f64> {
+        let mut all = self.calls.iter();
+        let one = all.find(|one| one.server == server && one.cell == cell)?;
+        let calls = one.load["calls"].as_object()?;
+        let of = |name: &&str| calls.get(*name).and_then(Value::as_f64);
+        Some(names.iter().filter_map(of).sum())
     }
 
-    fn of(&self, server: &str, cell: Cell) -> impl Iterator<Item = &Sample> {
-        let all = self.0.iter();
+    pub(super) fn json(&self) -> Value {
+        let all = |samples: &[Sample]| samples.iter().map(Sample::json).collect::<Vec<_>>();
+        json!({ "sockets": all(&self.samples), "calls": all(&self.calls) })
+    }
+
+    /// Reads what [`json`](Self::json) made.
+    pub(in crate::bench) fn read(value: &Value) -> Result<Self> {
+        let all = |name: &str| -> Result<Vec<_>> {
+            let all = value[name].as_array();
+            let all = all.ok_or_else(|| format!("no `{name}` in the JSON"))?;
+            all.iter().map(Sample::read).collect()
+        };
+        Ok(Samples {
+            samples: all("sockets")?,
+            calls: all("calls")?,
+        })
+    }
+
+    fn of(&self, server: &Server, cell: Cell) -> impl Iterator<Item = &Sample> {
+        let all = self.samples.iter();
         all.filter(move |one| one.server == server && one.cell == cell)
     }
 }
 
 impl Sample {
+    fn json(&self) -> Value {
+        json!({
+            "server": self.server.name,
+            "cell": self.cell.name(),
+            "round": self.round,
+            "load": self.load,
+        })
+    }
+
+    fn read(value: &Value) -> Result<Self> {
+        let text = |name: &str| value[name].as_str().ok_or_else(|| format!("no `{name}`"));
+        let round = value["round"].as_u64().ok_or("no `round`")?;
+        Ok(Sample {
+            server: servers::named(text("server")?)?,
+            cell: cells::named(text("cell")?)?,
+            round: u32::try_from(round)?,
+            load: value["load"].clone(),
+        })
+    }
+
     fn number(&self, pointer: &str) -> Option<f64> {
         self.load.pointer(pointer)?.as_f64()
     }
@@ -123,7 +193,7 @@ fn outside(count: usize) -> usize {
 }
 
 /// Where the load generator puts the CPU time of a message.
-pub(super) const CPU: &str = "/cpu_ns";
+pub(in crate::bench) const CPU: &str = "/cpu_ns";
 
 #[cfg(test)]
 mod tests {
@@ -154,6 +224,25 @@ mod tests {
         };
         assert_eq!(ratio, expected);
         assert_eq!(samples.median(servers[0], cell, CPU).unwrap().value, 2.0);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let server = servers::named("wtx").unwrap();
+        let cell = cells::named("16B-1x1").unwrap();
+        let mut samples = Samples::default();
+        samples.push(server, cell, 1, json!({ "cpu_ns": 5.0 }));
+        samples.push_calls(
+            server,
+            cell,
+            json!({ "calls": { "read": 1.5, "recvfrom": 0.5 } }),
+        );
+        let samples = Samples::read(&samples.json()).unwrap();
+        assert_eq!(samples.servers(), [server]);
+        assert_eq!(samples.cells(), [cell]);
+        assert_eq!(samples.median(server, cell, CPU).unwrap().value, 5.0);
+        let reads = samples.calls(server, cell, &["read", "recvfrom", "readv"]);
+        assert_eq!(reads, Some(2.0));
     }
 
     #[test]

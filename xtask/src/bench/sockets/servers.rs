@@ -3,103 +3,134 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use super::cells::{Cell, Kind};
+use crate::bench::pinned;
 use crate::steps::Step;
 use crate::workspace::{Workspace, cargo};
-use crate::{Result, peers};
-
-use super::cells::{Cell, Kind};
+use crate::{Result, install, peers};
 
 /// An echo server that is measured.
 #[derive(Debug, PartialEq)]
-pub(super) struct Server {
-    /// As the tables have it; also the name of its program, unless that is an example.
-    pub(super) name: &'static str,
-    pub(super) group: Group,
+pub(in crate::bench) struct Server {
+    /// As the tables have it; also the name of its program, unless that is a script.
+    pub(in crate::bench) name: &'static str,
+    pub(in crate::bench) group: Group,
     program: Program,
     /// Whether it can compress.
-    deflate: bool,
+    pub(in crate::bench) deflate: bool,
+    /// Whether it encrypts. Only its memory is of interest.
+    pub(in crate::bench) tls: bool,
     /// Whether it is measured when no list is given.
     default: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Group {
+pub(in crate::bench) enum Group {
     /// A raw echo.
     Limit,
     Bowline,
     Rival,
+    /// What is written in another language, for scale.
+    Scale,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Program {
     /// An example of a crate of the workspace, as it is.
-    Example(&'static str, &'static str),
+    Example(&'static str),
     /// A binary of a package in `benches/sockets`.
     Binary(&'static str),
+    /// A script in `benches/sockets/scale`.
+    Python(&'static str),
+    Node(&'static str),
 }
 
 impl Server {
     /// Whether it knows what the cell is about. A raw echo returns what is compressed as it returns all.
     pub(super) fn takes(&self, cell: Cell) -> bool {
-        cell.kind != Kind::Deflate || self.deflate || self.group == Group::Limit
+        let compresses = self.deflate || self.group == Group::Limit;
+        !self.tls && (cell.kind != Kind::Deflate || compresses)
     }
 
-    /// Builds what the servers need.
-    pub(super) fn build(step: &mut Step, workspace: &Workspace, servers: &[&Self]) -> Result<()> {
-        let mut done = Vec::new();
+    /// Builds what the servers need, and the load generator.
+    pub(in crate::bench) fn build(
+        step: &mut Step,
+        workspace: &Workspace,
+        servers: &[&Self],
+    ) -> Result<()> {
+        step.command(&mut build(workspace, "load"))?;
+        let mut packages = Vec::new();
         for server in servers {
-            if done.contains(&&server.program) {
-                continue;
-            }
             match server.program {
-                Program::Example(package, name) => {
+                Program::Example(package) => {
                     let mut command = cargo(&workspace.root);
                     command.args(["build", "--release", "--package", package]);
-                    step.command(command.args(["--example", name]))?;
+                    step.command(command.args(["--example", server.name]))?;
                 }
-                Program::Binary(package) => step.command(&mut build(workspace, package))?,
+                Program::Binary(package) if packages.contains(&package) => {}
+                Program::Binary(package) => {
+                    step.command(&mut build(workspace, package))?;
+                    packages.push(package);
+                }
+                Program::Python(_) => {
+                    let pins = scripts(workspace).join("requirements.txt");
+                    install::python(step, &pins, &fetched(workspace, "python"))?;
+                }
+                Program::Node(_) => {
+                    let pins = scripts(workspace).join("package-lock.json");
+                    install::node(step, &pins, &fetched(workspace, "node"))?;
+                }
             }
-            done.push(&server.program);
         }
         Ok(())
     }
 
-    /// The command that serves what the cell sends, on a port of its choice.
-    pub(super) fn command(&self, workspace: &Workspace, cell: Cell) -> Command {
-        let deflate = cell.kind == Kind::Deflate;
-        let path = match self.program {
-            Program::Example(_, name) => peers::example(workspace, name),
-            Program::Binary(_) => binary(workspace, self.name),
+    /// The command that echoes on a port of its choice, on a CPU of its own.
+    pub(in crate::bench) fn command(&self, workspace: &Workspace, deflate: bool) -> Command {
+        let script = |name| scripts(workspace).join(name);
+        let mut command = match self.program {
+            Program::Example(_) => pinned(CPU, peers::example(workspace, self.name)),
+            Program::Binary(_) => pinned(CPU, binary(workspace, self.name)),
+            Program::Python(name) => {
+                let mut command = pinned(CPU, "python3");
+                command.arg(script(name));
+                command.env("PYTHONPATH", fetched(workspace, "python"));
+                command
+            }
+            Program::Node(name) => {
+                let mut command = pinned(CPU, "node");
+                command.arg(script(name));
+                let modules = fetched(workspace, "node").join("node_modules");
+                command.env("NODE_PATH", modules);
+                command
+            }
         };
-        let mut command = super::pinned(SERVER_CORE, path);
         command.arg("127.0.0.1:0");
-        match (&self.program, deflate) {
-            (Program::Example(..), false) => command.arg("--no-deflate"),
-            (Program::Binary(_), true) if self.group != Group::Limit => command.arg("--deflate"),
-            _ => &mut command,
+        match (self.program, deflate) {
+            (Program::Example(_), false) if self.deflate => command.arg("--no-deflate"),
+            (Program::Example(_), _) | (_, false) => &mut command,
+            (_, true) => command.arg("--deflate"),
         };
         command
     }
 }
 
 /// The servers that a list names, each once, in the order of the tables; the limit is always among them.
-pub(super) fn chosen(list: &str) -> Result<Vec<&'static Server>> {
+pub(in crate::bench) fn chosen(list: &str) -> Result<Vec<&'static Server>> {
     let belongs = |server: &Server, name: &str| match name {
         "all" => true,
         "default" => server.default,
         "bowline" => server.group == Group::Bowline,
         "limits" => server.group == Group::Limit,
         "rivals" => server.group == Group::Rival,
+        "scale" => server.group == Group::Scale,
         name => server.name == name,
     };
     for name in list.split(',') {
         if !SERVERS.iter().any(|server| belongs(server, name)) {
             let names: Vec<_> = SERVERS.iter().map(|server| server.name).collect();
-            return Err(format!(
-                "no server is called `{name}`; there are {}",
-                names.join(", ")
-            )
-            .into());
+            let names = names.join(", ");
+            return Err(format!("no server is called `{name}`; there are {names}").into());
         }
     }
     let named = |server: &&Server| {
@@ -108,8 +139,19 @@ pub(super) fn chosen(list: &str) -> Result<Vec<&'static Server>> {
     Ok(SERVERS.iter().filter(named).collect())
 }
 
+/// All of them, in the order of the tables.
+pub(in crate::bench) fn all() -> Vec<&'static Server> {
+    SERVERS.iter().collect()
+}
+
+/// The server with this name.
+pub(in crate::bench) fn named(name: &str) -> Result<&'static Server> {
+    let found = SERVERS.iter().find(|server| server.name == name);
+    Ok(found.ok_or_else(|| format!("no server is called `{name}`"))?)
+}
+
 /// A command that builds a package of `benches/sockets`, which shares what it can with the others.
-pub(super) fn build(workspace: &Workspace, package: &str) -> Command {
+fn build(workspace: &Workspace, package: &str) -> Command {
     let mut command = cargo(&workspace.root.join("benches/sockets").join(package));
     command
         .args(["build", "--release", "--locked"])
@@ -118,46 +160,108 @@ pub(super) fn build(workspace: &Workspace, package: &str) -> Command {
 }
 
 /// Where [`build`] puts a program.
-pub(super) fn binary(workspace: &Workspace, name: &str) -> PathBuf {
+pub(in crate::bench) fn binary(workspace: &Workspace, name: &str) -> PathBuf {
     peers::program(workspace.target.join("benches/release"), name)
 }
 
-const fn server(name: &'static str, group: Group, program: Program) -> Server {
+fn scripts(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("benches/sockets/scale")
+}
+
+fn fetched(workspace: &Workspace, language: &str) -> PathBuf {
+    workspace.target.join("benches/scale").join(language)
+}
+
+const fn example(name: &'static str, package: &'static str) -> Server {
     Server {
         name,
-        group,
-        program,
+        group: Group::Bowline,
+        program: Program::Example(package),
+        deflate: true,
+        tls: false,
+        default: false,
+    }
+}
+
+const fn limit(name: &'static str, package: &'static str) -> Server {
+    Server {
+        group: Group::Limit,
         deflate: false,
+        ..bowline(name, package)
+    }
+}
+
+const fn bowline(name: &'static str, package: &'static str) -> Server {
+    Server {
+        program: Program::Binary(package),
+        ..example(name, package)
+    }
+}
+
+const fn rival(name: &'static str, package: &'static str, deflate: bool) -> Server {
+    Server {
+        group: Group::Rival,
+        deflate,
+        ..bowline(name, package)
+    }
+}
+
+const fn scale(name: &'static str, program: Program) -> Server {
+    Server {
+        group: Group::Scale,
+        program,
+        ..example(name, "")
+    }
+}
+
+const fn encrypted(server: Server) -> Server {
+    Server {
+        tls: true,
         default: true,
+        ..server
+    }
+}
+
+const fn by_default(server: Server) -> Server {
+    Server {
+        default: true,
+        ..server
     }
 }
 
 /// By what the others are divided.
-pub(super) const LIMIT: &str = "raw-tokio";
+pub(in crate::bench) const LIMIT: &str = "raw-tokio";
 
 /// Which CPU the servers have to themselves.
-const SERVER_CORE: &str = "0";
+const CPU: &str = "0";
 
-static SERVERS: [Server; 4] = [
-    server(LIMIT, Group::Limit, Program::Binary("raw")),
-    Server {
-        deflate: true,
-        ..server(
-            "tokio_echo_server",
-            Group::Bowline,
-            Program::Example("bowline-tokio", "tokio_echo_server"),
-        )
-    },
-    server(
-        "tokio-tungstenite",
-        Group::Rival,
-        Program::Binary("tokio-tungstenite"),
-    ),
-    server(
+static SERVERS: &[Server] = &[
+    by_default(limit(LIMIT, "raw")),
+    by_default(example("tokio_echo_server", "bowline-tokio")),
+    bowline("bowline-current-thread", "bowline"),
+    by_default(bowline("bowline-recv-ref", "bowline")),
+    bowline("bowline-batched", "bowline"),
+    bowline("bowline-spawned", "bowline"),
+    encrypted(limit("raw-tls", "tls")),
+    encrypted(bowline("bowline-tls", "tls")),
+    by_default(rival("tokio-tungstenite", "tokio-tungstenite", false)),
+    by_default(rival(
         "tokio-tungstenite-batched",
-        Group::Rival,
-        Program::Binary("tokio-tungstenite"),
-    ),
+        "tokio-tungstenite",
+        false,
+    )),
+    by_default(rival("fastwebsockets", "fastwebsockets", false)),
+    by_default(rival("tokio-websockets", "tokio-websockets", false)),
+    rival("tokio-websockets-batched", "tokio-websockets", false),
+    rival("yawc", "yawc", true),
+    by_default(rival("yawc-batched", "yawc", true)),
+    rival("sockudo-ws", "sockudo-ws", true),
+    by_default(rival("sockudo-ws-batched", "sockudo-ws", true)),
+    by_default(rival("web-socket", "web-socket", false)),
+    by_default(rival("soketto", "soketto", true)),
+    by_default(rival("wtx", "wtx", true)),
+    scale("python-websockets", Program::Python("python.py")),
+    scale("node-ws", Program::Node("node.cjs")),
 ];
 
 #[cfg(test)]
@@ -166,13 +270,18 @@ mod tests {
 
     #[test]
     fn the_limit_is_measured_with_whatever_is_chosen() {
-        let names: Vec<_> = chosen("tokio_echo_server")
-            .unwrap()
-            .iter()
-            .map(|one| one.name)
-            .collect();
-        assert_eq!(names, [LIMIT, "tokio_echo_server"]);
-        assert_eq!(chosen("all").unwrap().len(), SERVERS.len());
+        let chosen = |list| -> Vec<_> {
+            let servers = chosen(list).unwrap();
+            servers.iter().map(|server| server.name).collect()
+        };
+        assert_eq!(chosen("tokio_echo_server"), [LIMIT, "tokio_echo_server"]);
+        assert_eq!(chosen("scale,wtx").len(), 4);
+        assert_eq!(chosen("all").len(), SERVERS.len());
+    }
+
+    #[test]
+    fn who_is_not_there_is_an_error() {
         assert!(chosen("nobody").is_err());
+        assert!(chosen("wtx,nobody").is_err());
     }
 }
