@@ -29,11 +29,18 @@ pub(super) fn run(mut args: Args) -> Result<()> {
     })?;
     let mut found = Vec::new();
     steps.run("memory", |step| {
+        let mut failed = Vec::new();
         for (server, deflate) in variants(&servers) {
             step.say(&title(server, deflate))?;
-            found.push(measure(step, &workspace, server, deflate, connections)?);
+            match measure(step, &workspace, server, deflate, connections) {
+                Ok(held) => found.push(held),
+                Err(error) => failed.push(error.to_string()),
+            }
         }
-        Ok(format!("{connections} connections each"))
+        match failed.is_empty() {
+            true => Ok(format!("{connections} connections each")),
+            false => Err(failed.join("; ").into()),
+        }
     })?;
     if let Some(path) = json {
         let all: Vec<_> = found.iter().map(Held::json).collect();
@@ -134,7 +141,7 @@ fn measure(
         line.clone_into(&mut last);
         false
     })
-    .map_err(|error| format!("{}: {error}: {last}", title(server, deflate)))?;
+    .map_err(|_| format!("{}: {last}", title(server, deflate)))?;
     Held::new(server, deflate, &serde_json::from_str(&last)?)
 }
 

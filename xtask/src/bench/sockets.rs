@@ -56,12 +56,13 @@ pub(super) fn run(mut args: Args) -> Result<()> {
     };
     for round in 1..=last {
         steps.run(&format!("sockets_round_{round}"), |step| {
+            let mut failed = Vec::new();
             for &cell in &cells {
                 if round <= rounds || cell.is_alone() {
-                    bench.measure(step, cell, round, &mut samples)?;
+                    failed.extend(bench.measure(step, cell, round, &mut samples)?);
                 }
             }
-            Ok(String::new())
+            outcome(&failed)
         })?;
     }
     if calls {
@@ -69,11 +70,11 @@ pub(super) fn run(mut args: Args) -> Result<()> {
             if !strace_is_there() {
                 return Ok("left out: there is no strace".into());
             }
-            for &cell in cells.iter().filter(|cell| cell.calls().is_some()) {
-                step.say(&cell.title())?;
-                bench.count(step, cell, &mut samples)?;
+            let mut failed = Vec::new();
+            for &cell in &cells {
+                failed.extend(bench.count(step, cell, &mut samples)?);
             }
-            Ok(String::new())
+            outcome(&failed)
         })?;
     }
     if let Some(path) = json {
@@ -92,24 +93,29 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Measures all servers that take what the cell sends, each once, beginning with another one in each round.
+    /// Measures all servers that take what the cell sends, each once, beginning with another one in each round. Returns
+    /// who failed.
     fn measure(
         &self,
         step: &mut Step,
         cell: Cell,
         round: u32,
         samples: &mut Samples,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         let seconds = self.seconds * cell.patience();
         let mut servers = self.of(cell);
         let first = round as usize % servers.len();
         servers.rotate_left(first);
+        let mut failed = Vec::new();
         for server in servers {
             let load = self.load(step, server, cell, |load| {
                 load.args(["--warm-up", &(seconds / 4.0).to_string()])
                     .args(["--seconds", &seconds.to_string()])
-            })?;
-            samples.push(server, cell, round, load);
+            });
+            match load {
+                Ok(load) => samples.push(server, cell, round, load),
+                Err(error) => failed.push(error.to_string()),
+            }
         }
         let ratios: Vec<_> = self
             .servers
@@ -120,21 +126,27 @@ impl Bench<'_> {
                 Some(format!("{} {ratio:.2}", server.name))
             })
             .collect();
-        step.say(&format!("{}: {}", cell.title(), ratios.join(", ")))
+        step.say(&format!("{}: {}", cell.title(), ratios.join(", ")))?;
+        Ok(failed)
     }
 
-    /// Counts the system calls of each server.
-    fn count(&self, step: &mut Step, cell: Cell, samples: &mut Samples) -> Result<()> {
+    /// Counts the system calls of each server, if the cell is of interest. Returns who failed.
+    fn count(&self, step: &mut Step, cell: Cell, samples: &mut Samples) -> Result<Vec<String>> {
+        let mut failed = Vec::new();
         let Some(messages) = cell.calls() else {
-            return Ok(());
+            return Ok(failed);
         };
+        step.say(&cell.title())?;
         for server in self.of(cell) {
             let load = self.load(step, server, cell, |load| {
                 load.args(["--strace", "--messages", &messages.to_string()])
-            })?;
-            samples.push_calls(server, cell, load);
+            });
+            match load {
+                Ok(load) => samples.push_calls(server, cell, load),
+                Err(error) => failed.push(error.to_string()),
+            }
         }
-        Ok(())
+        Ok(failed)
     }
 
     fn of(&self, cell: Cell) -> Vec<&'static Server> {
@@ -173,8 +185,16 @@ impl Bench<'_> {
             line.clone_into(&mut last);
             false
         })
-        .map_err(|error| format!("{}, {}: {error}: {last}", server.name, cell.title()))?;
+        .map_err(|_| format!("{}, {}: {last}", server.name, cell.title()))?;
         samples::parse(&last)
+    }
+}
+
+/// One server that fails doesn't keep the others from being measured; the step fails all the same.
+fn outcome(failed: &[String]) -> Result<String> {
+    match failed {
+        [] => Ok(String::new()),
+        failed => Err(failed.join("; ").into()),
     }
 }
 

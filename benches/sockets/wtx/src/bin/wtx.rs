@@ -39,7 +39,7 @@ fn main() {
 async fn echo(stream: TcpStream, compression: impl NegotiatedCompression) -> Result<()> {
     let random = Xorshift64::from(simple_seed());
     let mut ws: WebSocketOwned<_, _, _, false> =
-        WebSocketOwned::new(compression, true, random, stream, WebSocketBuffer::new());
+        WebSocketOwned::new(compression, false, random, stream, WebSocketBuffer::new());
     let (mut common, mut reader, mut writer) = ws.split_mut();
     let mut buffer = Vector::new();
     loop {
