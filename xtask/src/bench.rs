@@ -43,7 +43,7 @@ need Linux.
   --write           micro: sets the budgets to what is measured
   --full            sockets: all cells and servers; short messages one at a time at least 20 times
   --servers LIST    sockets, memory: these only; names, or `all`, `default`, `bowline`, `limits`, `rivals`, `scale`
-  --cells LIST      sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `default`, `goals`
+  --cells LIST      sockets: these only; names such as 16B-1x1 or text-1KiB-100x16, or `all`, `default`, `goals`, `page`
   --seconds S       sockets: how long each is measured each time; 0.25 by default
   --no-calls        sockets: counts no system calls
   --connections N   memory: how many are open at a time; 10,000 by default
@@ -69,6 +69,18 @@ fn rounds(args: &mut Args, default: u32) -> Result<u32> {
         .parse()
         .map_err(|error| format!("--rounds {text}: {error}"))?;
     Ok(rounds.get())
+}
+
+/// On what it is measured, in a few words.
+fn machine() -> Result<String> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo")?;
+    let names = cpus.lines().filter(|line| line.starts_with("model name"));
+    let name = names.clone().next().and_then(|line| line.split_once(": "));
+    let (_, name) = name.unwrap_or(("", "CPUs without a name"));
+    let output = Command::new("rustc").arg("--version").output()?;
+    let rust = String::from_utf8(output.stdout)?;
+    let rust = rust.split_whitespace().nth(1).unwrap_or("unknown");
+    Ok(format!("{} × {name}, Rust {rust}", names.count()))
 }
 
 /// A command that runs on one CPU only.

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::pinned;
 use super::sockets::LOAD_CPU;
 use super::sockets::servers::{self, Group, Server};
+use super::{machine, pinned};
 use crate::args::Args;
 use crate::steps::{BOLD, GREEN, Step, Steps, paint};
 use crate::workspace::Workspace;
@@ -44,11 +44,12 @@ pub(super) fn run(mut args: Args) -> Result<()> {
     })?;
     if let Some(path) = json {
         let all: Vec<_> = found.iter().map(Held::json).collect();
-        let text = json!({ "memory": all }).to_string();
+        let text = json!({ "machine": machine()?, "memory": all }).to_string();
         fs::write(&path, text).map_err(|error| format!("{path}: {error}"))?;
     }
+    let finished = steps.finish();
     print!("{}", table(&found));
-    steps.finish()
+    finished
 }
 
 /// What a server holds for each connection, in bytes.

@@ -38,23 +38,28 @@ pub(super) fn run(mut args: Args) -> Result<()> {
 
 /// Writes the tables of one file into the page, and its chart beside it.
 fn write(docs: &Path, value: &Value) -> Result<()> {
-    let (name, tables, chart) = if let Some(all) = value["memory"].as_array() {
+    let (name, chart, tables) = if let Some(all) = value["memory"].as_array() {
         let held = all.iter().map(Held::read).collect::<Result<Vec<_>>>()?;
-        ("memory", memory::tables(&held), memory::chart(&held))
+        ("memory", memory::chart(&held), memory::tables(&held))
     } else {
         let samples = Samples::read(value)?;
         (
             "sockets",
-            sockets::tables(&samples),
             sockets::chart(&samples),
+            sockets::tables(&samples),
         )
     };
+    let machine = value["machine"].as_str().ok_or("no `machine`")?;
+    let tables = format!(
+        "Measured on {machine}.\n\n![{}](performance/{name}.svg)\n\n{tables}",
+        chart.title
+    );
     let page = docs.join("PERFORMANCE.md");
     let text = fs::read_to_string(&page)?;
     fs::write(&page, replaced(&text, name, &tables)?)?;
     let charts = docs.join("performance");
     fs::create_dir_all(&charts)?;
-    fs::write(charts.join(format!("{name}.svg")), chart)?;
+    fs::write(charts.join(format!("{name}.svg")), chart.svg())?;
     println!("wrote {name} into docs/PERFORMANCE.md and docs/performance/{name}.svg");
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{pinned, rounds};
+use super::{machine, pinned, rounds};
 use crate::args::Args;
 use crate::steps::{Step, Steps};
 use crate::workspace::Workspace;
@@ -78,10 +78,12 @@ pub(super) fn run(mut args: Args) -> Result<()> {
         })?;
     }
     if let Some(path) = json {
-        fs::write(&path, samples.json().to_string()).map_err(|error| format!("{path}: {error}"))?;
+        let json = samples.json(&machine()?).to_string();
+        fs::write(&path, json).map_err(|error| format!("{path}: {error}"))?;
     }
+    let finished = steps.finish();
     print!("{}", tables::print(&samples, &servers, &cells));
-    steps.finish()
+    finished
 }
 
 /// What stays the same from round to round.

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 /// A chart with an axis on which equal distances are equal ratios.
-pub(super) struct Chart<'a> {
-    pub(super) title: &'a str,
+pub(super) struct Chart {
+    pub(super) title: &'static str,
     /// Values with a line and a word each, from the least to the most.
-    pub(super) axis: &'a [(f64, &'a str)],
-    pub(super) legend: &'a [(Look, &'a str)],
+    pub(super) axis: &'static [(f64, &'static str)],
+    pub(super) legend: &'static [(Look, &'static str)],
     pub(super) rows: Vec<Row>,
 }
 
@@ -17,14 +17,9 @@ pub(super) struct Row {
     pub(super) tick: Option<f64>,
     /// Whether the dots are joined.
     pub(super) line: bool,
-    pub(super) dots: Vec<Dot>,
-}
-
-pub(super) struct Dot {
-    pub(super) value: f64,
-    pub(super) look: Look,
-    /// What stands beside it.
-    pub(super) text: String,
+    pub(super) dots: Vec<(Look, f64)>,
+    /// What stands at the end, apart from the dots.
+    pub(super) note: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +32,7 @@ pub(super) enum Look {
     Tick,
 }
 
-impl Chart<'_> {
+impl Chart {
     pub(super) fn svg(&self) -> String {
         let height = TOP + ROW * self.rows.len() as f64 + 30.0;
         let bottom = height - 26.0;
@@ -84,7 +79,7 @@ impl Chart<'_> {
             LEFT - 14.0
         );
         if row.line {
-            let all = row.dots.iter().map(|dot| self.x(dot.value));
+            let all = row.dots.iter().map(|(_, value)| self.x(*value));
             let (from, to) = all.fold((f64::MAX, f64::MIN), |(from, to), x| {
                 (from.min(x), to.max(x))
             });
@@ -96,24 +91,18 @@ impl Chart<'_> {
             mark(svg, Look::Tick, self.x(tick), y);
         }
         // What matters most is drawn last, above the rest.
-        let mut dots: Vec<_> = row.dots.iter().collect();
-        dots.sort_by_key(|dot| match dot.look {
-            Look::Tick => 0,
-            Look::Other => 1,
-            Look::Best => 2,
-            Look::Ours => 3,
-        });
-        for dot in dots {
-            let x = self.x(dot.value);
-            mark(svg, dot.look, x, y);
-            if !dot.text.is_empty() {
-                *svg += &format!(
-                    "<text class=\"word\" x=\"{:.1}\" y=\"{baseline:.1}\">{}</text>\n",
-                    x + 9.0,
-                    escaped(&dot.text)
-                );
+        for wanted in [Look::Other, Look::Best, Look::Ours] {
+            for (look, value) in &row.dots {
+                if *look == wanted {
+                    mark(svg, *look, self.x(*value), y);
+                }
             }
         }
+        *svg += &format!(
+            "<text class=\"word\" x=\"{:.1}\" y=\"{baseline:.1}\">{}</text>\n",
+            WIDTH - RIGHT + 18.0,
+            escaped(&row.note)
+        );
     }
 
     /// Where a value lies; what lies beyond the axis is put at its end.
@@ -153,9 +142,9 @@ fn escaped(text: &str) -> String {
 }
 
 /// In pixels.
-const WIDTH: f64 = 900.0;
+const WIDTH: f64 = 960.0;
 const LEFT: f64 = 250.0;
-const RIGHT: f64 = 110.0;
+const RIGHT: f64 = 220.0;
 const TOP: f64 = 66.0;
 const ROW: f64 = 26.0;
 

@@ -1,6 +1,6 @@
 //! Memory, as tables and as a chart.
 
-use super::chart::{Chart, Dot, Look, Row};
+use super::chart::{Chart, Look, Row};
 use super::markdown;
 use crate::bench::memory::{Held, bytes};
 use crate::bench::sockets::servers::Group;
@@ -36,7 +36,7 @@ fn row(one: &Held) -> Vec<String> {
 }
 
 /// Who holds how much when a connection is open, and how much a second after a long message.
-pub(super) fn chart(held: &[Held]) -> String {
+pub(super) fn chart(held: &[Held]) -> Chart {
     let rows = held
         .iter()
         .filter(|one| !one.deflate && !one.server.tls)
@@ -44,23 +44,9 @@ pub(super) fn chart(held: &[Held]) -> String {
             title: one.server.name.to_owned(),
             tick: None,
             line: true,
-            dots: vec![
-                Dot {
-                    value: one.opened,
-                    look: Look::Ours,
-                    text: String::new(),
-                },
-                Dot {
-                    value: one.later,
-                    look: Look::Best,
-                    text: bytes(one.later),
-                },
-            ],
+            dots: vec![(Look::Ours, one.opened), (Look::Best, one.later)],
+            note: format!("{}, {}", bytes(one.opened), bytes(one.later)),
         });
-    let legend = [
-        (Look::Ours, "open"),
-        (Look::Best, "a second after a message of 64 KiB"),
-    ];
     Chart {
         title: "Memory of the server for each connection",
         axis: &[
@@ -72,8 +58,10 @@ pub(super) fn chart(held: &[Held]) -> String {
             (65_536.0, "64 KiB"),
             (262_144.0, "256 KiB"),
         ],
-        legend: &legend,
+        legend: &[
+            (Look::Ours, "open"),
+            (Look::Best, "a second after a message of 64 KiB"),
+        ],
         rows: rows.collect(),
     }
-    .svg()
 }

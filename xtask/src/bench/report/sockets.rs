@@ -1,6 +1,6 @@
 //! Echo over TCP, as tables and as a chart.
 
-use super::chart::{Chart, Dot, Look, Row};
+use super::chart::{Chart, Look, Row};
 use super::markdown;
 use crate::bench::sockets::cells::{Cell, Kind};
 use crate::bench::sockets::goals::Goal;
@@ -123,38 +123,39 @@ fn calls(samples: &Samples, cell: Cell) -> String {
     markdown(&head.map(str::to_owned), &rows)
 }
 
-/// Each cell with everybody in it.
-pub(super) fn chart(samples: &Samples) -> String {
+/// The cells that have a goal, with everybody in them.
+pub(super) fn chart(samples: &Samples) -> Chart {
     let cells = samples.cells().into_iter();
-    let rows = cells.filter(|cell| cell.kind != Kind::Deflate).map(|cell| {
-        let best = best(samples, cell).map(|(server, _)| server);
-        let dots = samples.servers().into_iter().filter_map(|server| {
+    let rows = cells.filter_map(|cell| {
+        let goal = Goal::of(cell)?;
+        let best = best(samples, cell);
+        let mut note = String::new();
+        let mut dots = Vec::new();
+        for server in samples.servers() {
+            let Some(Median { value, .. }) = samples.ratio(server, cell) else {
+                continue;
+            };
             let look = match server.group {
                 Group::Bowline if server.name == OURS => Look::Ours,
-                Group::Rival if Some(server) == best => Look::Best,
+                Group::Rival if best.is_some_and(|(best, _)| best == server) => Look::Best,
                 Group::Rival => Look::Other,
-                _ => return None,
+                _ => continue,
             };
-            let text = match look {
-                Look::Best => server.name.to_owned(),
-                _ => String::new(),
-            };
-            let value = samples.ratio(server, cell)?.value;
-            Some(Dot { value, look, text })
-        });
-        Row {
-            title: cell.title(),
-            tick: Goal::of(cell).map(|goal| goal.must),
-            line: false,
-            dots: dots.collect(),
+            match look {
+                Look::Ours => note = format!("{value:.2}{note}"),
+                Look::Best => note += &format!(", {} {value:.2}", server.name),
+                Look::Other | Look::Tick => {}
+            }
+            dots.push((look, value));
         }
+        Some(Row {
+            title: cell.title(),
+            tick: Some(goal.must),
+            line: false,
+            dots,
+            note,
+        })
     });
-    let legend = [
-        (Look::Ours, OURS),
-        (Look::Best, "the best of the others"),
-        (Look::Other, "the others"),
-        (Look::Tick, "goal"),
-    ];
     Chart {
         title: "CPU time of the server for a message, as a multiple of a raw TCP echo",
         axis: &[
@@ -167,10 +168,14 @@ pub(super) fn chart(samples: &Samples) -> String {
             (20.0, "20"),
             (40.0, "40"),
         ],
-        legend: &legend,
+        legend: &[
+            (Look::Ours, OURS),
+            (Look::Best, "the best of the others"),
+            (Look::Other, "the others"),
+            (Look::Tick, "goal"),
+        ],
         rows: rows.collect(),
     }
-    .svg()
 }
 
 fn best(samples: &Samples, cell: Cell) -> Option<(&'static Server, Median)> {

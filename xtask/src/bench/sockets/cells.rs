@@ -83,6 +83,7 @@ pub(in crate::bench) fn chosen(list: &str) -> Result<Vec<Cell>> {
             .filter(|cell| match name {
                 "all" => true,
                 "goals" => Goal::of(*cell).is_some(),
+                "page" => Goal::of(*cell).is_some() || COMPRESSED.contains(&cell.name().as_str()),
                 "default" => DEFAULT.contains(&cell.name().as_str()),
                 name => cell.name() == name,
             })
@@ -154,6 +155,13 @@ const DEFAULT: [&str; 8] = [
     "deflate-1KiB-100x16",
 ];
 
+/// Those with compression that the documentation shows.
+const COMPRESSED: [&str; 3] = [
+    "deflate-128B-100x16",
+    "deflate-1KiB-100x16",
+    "deflate-16KiB-100x1",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,6 +170,8 @@ mod tests {
     fn lists_name_cells_that_exist() {
         assert_eq!(chosen("default").unwrap().len(), DEFAULT.len());
         let goals = chosen("goals").unwrap().len();
+        let page = chosen("page").unwrap().len();
+        assert_eq!(page, goals + COMPRESSED.len());
         assert_eq!(chosen("16B-1x1,goals,16B-1x1").unwrap().len(), goals);
         assert!(chosen("17B-1x1").is_err());
     }

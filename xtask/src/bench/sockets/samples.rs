@@ -100,9 +100,13 @@ impl Samples {
         Some(names.iter().filter_map(of).sum())
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(super) fn json(&self, machine: &str) -> Value {
         let all = |samples: &[Sample]| samples.iter().map(Sample::json).collect::<Vec<_>>();
-        json!({ "sockets": all(&self.samples), "calls": all(&self.calls) })
+        json!({
+            "machine": machine,
+            "sockets": all(&self.samples),
+            "calls": all(&self.calls),
+        })
     }
 
     /// Reads what [`json`](Self::json) made.
@@ -237,7 +241,7 @@ mod tests {
             cell,
             json!({ "calls": { "read": 1.5, "recvfrom": 0.5 } }),
         );
-        let samples = Samples::read(&samples.json()).unwrap();
+        let samples = Samples::read(&samples.json("this one")).unwrap();
         assert_eq!(samples.servers(), [server]);
         assert_eq!(samples.cells(), [cell]);
         assert_eq!(samples.median(server, cell, CPU).unwrap().value, 5.0);

@@ -237,7 +237,17 @@ const CPU: &str = "0";
 
 static SERVERS: &[Server] = &[
     by_default(limit(LIMIT, "raw")),
+    limit("raw-smol", "raw-others"),
+    limit("raw-async-std", "raw-others"),
+    limit("raw-blocking", "raw-others"),
     by_default(example("tokio_echo_server", "bowline-tokio")),
+    example("smol_echo_server", "bowline-smol"),
+    example("async_std_echo_server", "bowline-async-std"),
+    example("blocking_echo_server", "bowline-blocking"),
+    Server {
+        deflate: false,
+        ..example("mio_echo_server", "bowline-blocking")
+    },
     bowline("bowline-current-thread", "bowline"),
     by_default(bowline("bowline-recv-ref", "bowline")),
     bowline("bowline-batched", "bowline"),
