@@ -209,10 +209,10 @@ fn prepared_and_ordinary_messages_alternate_on_many_connections() {
         let mut lengths = Vec::new();
         for (server, client) in &mut ends {
             server.send(ordinary.clone()).unwrap();
-            assert_eq!(carry(server, client), [ordinary.clone()]);
+            assert_eq!(carry(server, client), std::slice::from_ref(&ordinary));
             server.send_prepared(&mut prepared).unwrap();
             lengths.push(server.transmit().remaining());
-            assert_eq!(carry(server, client), [shared.clone()]);
+            assert_eq!(carry(server, client), std::slice::from_ref(&shared));
         }
         assert_eq!(lengths[0], lengths[1]);
         assert_eq!(lengths[0], lengths[3]);

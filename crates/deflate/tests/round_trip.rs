@@ -277,13 +277,12 @@ fn what_was_flushed_can_be_read() {
                         break;
                     }
                 }
-                while !last {
+                let mut flushed = last;
+                while !flushed {
                     let (before, room) = (wire.len(), 1 + random.below(4));
                     let progress = server.0.flush(&mut wire, room).unwrap();
                     assert!(wire.len() - before <= room);
-                    if progress == Progress::NeedInput {
-                        break;
-                    }
+                    flushed = progress == Progress::NeedInput;
                 }
                 let mut wire = &wire[..];
                 let progress = client

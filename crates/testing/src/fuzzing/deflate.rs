@@ -169,13 +169,12 @@ fn in_fragments(encoder: &mut dyn Encode, runs: &[&[u8]], room: usize) -> Vec<u8
                 break;
             }
         }
-        while !last {
+        let mut flushed = last;
+        while !flushed {
             let before = out.len();
             let progress = encoder.flush(&mut out, room);
             assert!(out.len() - before <= room);
-            if progress.expect("a compressor doesn't fail") == Progress::NeedInput {
-                break;
-            }
+            flushed = progress.expect("a compressor doesn't fail") == Progress::NeedInput;
         }
     };
     runs.iter().for_each(|run| step(run, false));
