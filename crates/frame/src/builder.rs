@@ -79,6 +79,16 @@ impl MessageBuilder {
         }
     }
 
+    /// Makes room for the first piece, of `len` bytes, and for `more` bytes that were announced to follow it.
+    ///
+    /// No more room than twice the piece, since what was announced may never come. Does nothing once a piece has.
+    pub fn expect(&mut self, len: usize, more: usize) {
+        match &mut self.0 {
+            State::Text(text) => text.expect(len, more),
+            State::Binary(bytes) => expect(bytes, len, more),
+        }
+    }
+
     /// Empty space that lies right behind the payload, to be filled and given to [`append`](Self::append).
     ///
     /// Its capacity is at least the smaller of `want` and 8 KiB, in bytes, and at most the payload's
@@ -160,6 +170,13 @@ pub(crate) fn spare(bytes: &mut BytesMut, want: usize) -> BytesMut {
     bytes.split_off(bytes.len())
 }
 
+/// Makes room for a first piece and for what follows it, if there is no room yet.
+pub(crate) fn expect(bytes: &mut BytesMut, len: usize, more: usize) {
+    if bytes.capacity() == 0 {
+        bytes.reserve(len.saturating_add(more.min(len)));
+    }
+}
+
 /// Splits off the empty space behind `bytes`, after making it larger if there is none; they never take more than `most`.
 pub(crate) fn spare_within(bytes: &mut BytesMut, want: usize, most: usize) -> BytesMut {
     let len = bytes.len();
@@ -225,6 +242,18 @@ mod tests {
                 message.append(spare).unwrap();
             }
             assert_eq!(message.finish().unwrap().len(), total);
+        }
+    }
+
+    #[test]
+    fn a_first_piece_makes_room_for_as_much_again() {
+        for (more, room) in [(14, 1014), (1000, 2000), (1 << 30, 2000)] {
+            for kind in [MessageKind::Text, MessageKind::Binary] {
+                let mut message = MessageBuilder::new(kind);
+                message.expect(1000, more);
+                message.extend(&[b'a'; 1000]).unwrap();
+                assert_eq!(message.spare(1).capacity(), room - 1000, "{more}");
+            }
         }
     }
 

@@ -85,6 +85,11 @@ impl Growing {
         Ok(())
     }
 
+    /// Room for the first piece; nothing is read or written through it.
+    pub(crate) fn expect(&mut self, len: usize, more: usize) {
+        builder::expect(&mut self.bytes, len, more);
+    }
+
     pub(crate) fn spare(&mut self, want: usize) -> BytesMut {
         builder::spare(&mut self.bytes, want)
     }

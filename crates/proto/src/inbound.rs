@@ -542,6 +542,7 @@ impl Inbound {
         let Some(partial) = &mut self.message else {
             return Ok(Taken::More);
         };
+        partial.expect(payload.len(), self.decoder.missing());
         let mut none = Volume::NONE;
         let (decode, volume) = match &mut self.extension {
             Some(extension) => (Some(extension.decode.as_mut()), &mut extension.volume),

@@ -124,6 +124,15 @@ impl Partial {
         Ok(())
     }
 
+    /// Makes room for a first run of payload of which the frame has `more`.
+    pub(crate) fn expect(&mut self, len: usize, more: u64) {
+        if let Body::Whole(builder) = &mut self.body
+            && !self.extended
+        {
+            builder.expect(len, usize::try_from(more).unwrap_or(usize::MAX));
+        }
+    }
+
     /// Takes a run of payload; `ends`: the message's last.
     pub(crate) fn payload(
         &mut self,
