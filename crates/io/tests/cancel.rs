@@ -67,10 +67,9 @@ fn encoded_session(receiver: Role) -> Vec<u8> {
     .concat()
 }
 
-/// A server's end over a scripted transport; what is encoded is decoded.
-fn socket(input: &[u8]) -> (Script, Socket) {
+/// A server's end with an extension.
+fn decoding() -> (Script, Socket) {
     let (script, transport) = Script::new();
-    script.send(input);
     let extension = Some(RunLength::new(255).boxed());
     let config = Config::new(Role::Server);
     let socket = WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
@@ -79,16 +78,18 @@ fn socket(input: &[u8]) -> (Script, Socket) {
 
 /// Calls `recv` until it gives `None`, dropping each call after every `polls` polls.
 fn receive(
+    open: fn() -> (Script, Socket),
     polls: usize,
     dropped: &mut bool,
     input: &[u8],
     step: usize,
     recv: &mut impl AsyncFnMut(&mut Socket) -> Result<Option<String>, Error>,
 ) -> Trace {
-    let (script, mut socket) = socket(input);
+    let (script, mut socket) = open();
     script.stutter();
     script.state().read_max = step;
     script.state().write_max = step;
+    script.send(input);
     script.end();
     let mut delivered = Vec::new();
     loop {
@@ -118,13 +119,23 @@ fn receiving_is_cancel_safe(
     step: usize,
     recv: &mut impl AsyncFnMut(&mut Socket) -> Result<Option<String>, Error>,
 ) {
-    let undropped = receive(usize::MAX, &mut false, input, step, recv);
+    receiving_is_cancel_safe_on(server, input, step, recv);
+}
+
+#[track_caller]
+fn receiving_is_cancel_safe_on(
+    open: fn() -> (Script, Socket),
+    input: &[u8],
+    step: usize,
+    recv: &mut impl AsyncFnMut(&mut Socket) -> Result<Option<String>, Error>,
+) {
+    let undropped = receive(open, usize::MAX, &mut false, input, step, recv);
     assert!(!undropped.delivered.is_empty());
     assert!(!undropped.wire.is_empty());
-    assert_eq!(receive(0, &mut false, input, step, recv), undropped);
+    assert_eq!(receive(open, 0, &mut false, input, step, recv), undropped);
     for polls in 1.. {
         let mut dropped = false;
-        let trace = receive(polls, &mut dropped, input, step, recv);
+        let trace = receive(open, polls, &mut dropped, input, step, recv);
         assert!(trace == undropped, "dropped every {polls} polls: {trace:?}");
         if !dropped {
             break;
@@ -143,11 +154,11 @@ fn recv_loses_nothing_when_it_is_dropped() {
 fn encoded_messages_are_not_lost_when_receiving_is_dropped() {
     let session = encoded_session(Role::Server);
     for step in [1_000, 10_000] {
-        receiving_is_cancel_safe(&session, step, &mut async |socket| {
+        receiving_is_cancel_safe_on(decoding, &session, step, &mut async |socket| {
             let message = socket.recv().await?;
             Ok(message.map(|message| Shown(message.as_bytes()).to_string()))
         });
-        receiving_is_cancel_safe(&session, step, &mut async |socket| {
+        receiving_is_cancel_safe_on(decoding, &session, step, &mut async |socket| {
             let chunk = socket.recv_chunk().await?;
             Ok(chunk.map(|chunk| format!("{} {}", Shown(&chunk.payload), chunk.last)))
         });

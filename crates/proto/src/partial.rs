@@ -101,14 +101,13 @@ impl Partial {
         self.arrival.wire_len = self.arrival.wire_len.saturating_add(header.len);
         if !self.is_chunked() {
             // The decoder lets claimed bits pass, and headers that were read while chunks were asked for.
-            let wire_len = self.arrival.wire_len;
-            if !self.extended && wire_len > max_message {
+            let max_wire = if self.extended {
+                max_message.saturating_mul(EXPANSION).saturating_add(IDLE)
+            } else {
+                max_message
+            };
+            if self.arrival.wire_len > max_wire {
                 return Err(ProtocolError::MessageTooBig { limit: max_message });
-            }
-            let max_wire = max_message.saturating_mul(EXPANSION).saturating_add(IDLE);
-            if wire_len > max_wire {
-                let why = "a message that is much longer on the wire than it may be decoded";
-                return Err(ExtensionError::too_big(why).into());
             }
             let max_fragments = max_fragments(max_message);
             if self.arrival.fragments > max_fragments {

@@ -133,7 +133,7 @@ fn a_wish_holds_for_the_messages_that_begin_after_it() {
 #[test]
 fn encoded_payload_is_limited_on_the_wire_too() {
     const LIMIT: u64 = 100;
-    let most = 2 * LIMIT + 16 * 1024;
+    let most = 8 * LIMIT + 16 * 1024;
     for (announced, refused) in [(most - 1, false), (most, false), (most + 1, true)] {
         let config = Config::new(Role::Server).max_message(LIMIT);
         let extension = Some(RunLength::new(255).boxed());
