@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bowline_frame::Role;
 use bowline_io::Error;
 use bowline_tls::rustls::server::{ClientHello, ResolvesServerCert};
 use bowline_tls::rustls::sign::CertifiedKey;
@@ -16,6 +17,7 @@ use super::run::topic;
 use super::wire::{Trust, showing, trusting};
 use crate::certificates::{Authority, Identity, Validity};
 use crate::head::REQUEST;
+use crate::wire::{FIN, TEXT, frame};
 
 topic!(encryption;
     both: [
@@ -28,7 +30,9 @@ topic!(encryption;
         a_server_with_an_expired_certificate_is_refused,
         a_server_with_a_certificate_for_another_host_is_refused,
     ];
-    server: [];
+    server: [
+        a_request_may_come_with_the_end_of_the_handshake,
+    ];
     client: [
         a_server_of_an_unknown_authority_is_refused_by_default,
         the_server_is_told_which_host_is_wanted,
@@ -106,6 +110,17 @@ fn a_peer_that_does_not_encrypt_is_refused<C: Carrier>(bench: &Bench<C>) {
     }
 }
 
+fn a_request_may_come_with_the_end_of_the_handshake<C: Carrier>(bench: &Bench<C>) {
+    let (ws, peer) = bench.attempt_unencrypted(&bench.settings(), |peer| {
+        let behind = frame(Role::Server, TEXT | FIN, "early");
+        peer.encrypt_with(&[REQUEST, &behind].concat());
+        peer.opened();
+    });
+    let mut ws = opened::<C>(ws);
+    ws.expect("early");
+    bench.part(&mut ws, peer);
+}
+
 fn the_server_is_told_which_host_is_wanted<C: Carrier>(bench: &Bench<C>) {
     let authority = Authority::new("known");
     let server = showing(&authority.server(&["localhost"], Validity::Now));
@@ -119,10 +134,12 @@ fn the_server_is_told_which_host_is_wanted<C: Carrier>(bench: &Bench<C>) {
         peer.encrypt();
         peer.let_in("", b"");
     });
-    match ws {
-        Ok(mut ws) => bench.part(&mut ws, peer),
-        Err(error) => panic!("not opened: {error:?}"),
-    }
+    bench.part(&mut opened::<C>(ws), peer);
+}
+
+#[track_caller]
+fn opened<C: Carrier>(ws: Result<Whole<C>, Error>) -> Whole<C> {
+    ws.unwrap_or_else(|error| panic!("not opened: {error:?}"))
 }
 
 /// Has a certificate for those who ask for `localhost`, and none for others.

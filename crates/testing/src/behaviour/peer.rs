@@ -50,6 +50,14 @@ impl Peer {
         self.wire.encrypt()
     }
 
+    /// The same, and the end of this end's part comes in one with these bytes.
+    #[track_caller]
+    pub(super) fn encrypt_with(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.wire.write_with_handshake(bytes) {
+            panic!("not encrypted: {error}");
+        }
+    }
+
     /// The protocol that TLS agreed on.
     pub(super) fn protocol(&self) -> Option<Vec<u8>> {
         self.wire.protocol()

@@ -28,6 +28,9 @@ pub(super) trait Wire: Read + Write + Send {
     /// Makes the handshake of TLS, if there is one.
     fn encrypt(&mut self) -> io::Result<()>;
 
+    /// Has these bytes written together with the last that this end says in the handshake of TLS.
+    fn write_with_handshake(&mut self, bytes: &[u8]) -> io::Result<()>;
+
     /// Ends the writing direction and leaves the other open.
     fn end_writing(&mut self) -> io::Result<()>;
 
@@ -103,6 +106,10 @@ impl Wire for TcpStream {
         Ok(())
     }
 
+    fn write_with_handshake(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
     fn end_writing(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -130,6 +137,12 @@ where
             self.conn.complete_io(&mut self.sock)?;
         }
         self.flush()
+    }
+
+    fn write_with_handshake(&mut self, bytes: &[u8]) -> io::Result<()> {
+        // It is kept until it may be encrypted, which is in the same step as the end of the handshake.
+        self.conn.writer().write_all(bytes)?;
+        self.encrypt()
     }
 
     fn end_writing(&mut self) -> io::Result<()> {
