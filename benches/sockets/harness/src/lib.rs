@@ -34,7 +34,7 @@ pub fn serve<F>(echo: impl Fn(TcpStream, Options) -> F)
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
-    let (address, options) = arguments();
+    let (address, options) = (address(), options());
     let runtime = Builder::new_current_thread()
         .enable_all()
         .build()
@@ -64,15 +64,22 @@ where
     });
 }
 
-fn arguments() -> (String, Options) {
-    let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().expect("an address");
+/// What the command line says, for what is made once for all connections.
+///
+/// # Panics
+///
+/// When the command line is wrong.
+pub fn options() -> Options {
     let mut options = Options { deflate: false };
-    for argument in arguments {
+    for argument in std::env::args().skip(2) {
         match argument.as_str() {
             "--deflate" => options.deflate = true,
             _ => panic!("unknown argument {argument}"),
         }
     }
-    (address, options)
+    options
+}
+
+fn address() -> String {
+    std::env::args().nth(1).expect("an address")
 }

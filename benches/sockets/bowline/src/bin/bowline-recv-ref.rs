@@ -6,7 +6,11 @@ use bench_sockets_harness::{Result, serve};
 use bowline_tokio::WebSocket;
 
 fn main() {
-    serve(|stream, options| async move { acceptor(options).serve(stream, echo).await });
+    let acceptor = acceptor();
+    serve(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move { acceptor.serve(stream, echo).await }
+    });
 }
 
 async fn echo(ws: &mut WebSocket) -> Result<()> {

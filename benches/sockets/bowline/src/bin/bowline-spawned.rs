@@ -5,11 +5,15 @@ use bench_sockets_bowline::acceptor;
 use bench_sockets_harness::serve;
 
 fn main() {
-    serve(|stream, options| async move {
-        let mut ws = acceptor(options).accept(stream).await?;
-        while let Some(message) = ws.recv().await? {
-            ws.send(message).await?;
+    let acceptor = acceptor();
+    serve(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut ws = acceptor.accept(stream).await?;
+            while let Some(message) = ws.recv().await? {
+                ws.send(message).await?;
+            }
+            Ok(())
         }
-        Ok(())
     });
 }
