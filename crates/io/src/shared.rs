@@ -111,10 +111,10 @@ impl<W: PollWrite> Shared<W> {
         self.is_busy() || self.holding.load(Ordering::Acquire)
     }
 
-    /// Keeps the waker of the receiver, who drives what nobody else waits for.
+    /// Keeps the waker of the receiver, who drives what nobody else waits for. True if it was kept already.
     #[inline]
-    pub(crate) fn set_driver(&self, waker: &Waker) {
-        self.waiters.set_driver(waker);
+    pub(crate) fn set_driver(&self, waker: &Waker) -> bool {
+        self.waiters.set_driver(waker)
     }
 }
 
@@ -427,12 +427,16 @@ struct List {
 }
 
 impl Waiters {
-    fn set_driver(&self, waker: &Waker) {
+    fn set_driver(&self, waker: &Waker) -> bool {
         let mut list = self.list();
-        match &mut list.driver {
-            Some(driver) => driver.clone_from(waker),
-            None => list.driver = Some(waker.clone()),
+        let knew = list
+            .driver
+            .as_ref()
+            .is_some_and(|driver| driver.will_wake(waker));
+        if !knew {
+            list.driver = Some(waker.clone());
         }
+        knew
     }
 
     fn add(&self, waker: &Waker) {

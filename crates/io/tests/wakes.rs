@@ -4,6 +4,7 @@ mod common;
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -13,7 +14,7 @@ use bowline_io::{CloseCode, Config, Error, Event, Memory, Role, WebSocket, corke
 use bowline_testing::wire::{FIN, TEXT, frame, whole_frames};
 use bytes::BytesMut;
 
-use common::{Executor, Fake, open};
+use common::{Executor, Fake, Socket, advance, open, poll_once};
 
 struct Unpark(Thread);
 
@@ -215,4 +216,39 @@ fn futures_that_share_a_task_and_its_waker_all_come_to_an_end() {
             assert_eq!(whole_frames(&script.output()).len(), 6);
         }
     }
+}
+
+#[derive(Default)]
+struct Noted(AtomicBool);
+
+impl Wake for Noted {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// The ping of the keepalive is due after 20 s. Whoever waits then is woken, whoever waited first.
+#[test]
+fn a_timer_wakes_the_task_that_waits_now() {
+    for busy in [false, true] {
+        for polls in [1, 2] {
+            let (_script, mut socket) = open(Role::Server, &Config::new(Role::Server));
+            let [first, second] = [Arc::new(Noted::default()), Arc::new(Noted::default())];
+            poll_recv(&mut socket, &first);
+            if busy {
+                assert!(poll_once(pin!(socket.feed("seen to before it waits"))).is_ready());
+            }
+            for _ in 0..polls {
+                poll_recv(&mut socket, &second);
+            }
+            advance(Duration::from_secs(20));
+            assert!(second.0.load(Ordering::SeqCst), "busy: {busy}, {polls}");
+        }
+    }
+}
+
+fn poll_recv(socket: &mut Socket, task: &Arc<Noted>) {
+    let waker = Waker::from(Arc::clone(task));
+    let received = pin!(socket.recv()).poll(&mut Context::from_waker(&waker));
+    assert!(received.is_pending());
 }

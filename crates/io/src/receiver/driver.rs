@@ -20,6 +20,8 @@ use crate::{Error, PollRead, PollWrite, Timer, Transport};
 pub(super) struct Armed<T> {
     timer: T,
     deadline: Instant,
+    /// It was polled for the task that drives the connection.
+    asked: bool,
 }
 
 /// Work done since the task last waited: a byte counts one, an event and a read as much as a KiB.
@@ -58,7 +60,7 @@ impl<T: Transport> Receiver<T> {
                     Poll::Ready(Some(taken)) => return Poll::Ready(Ok(Some(taken))),
                     Poll::Pending => {}
                 }
-                self.shared.set_driver(cx.waker());
+                self.stand_by(cx);
                 // What was queued before the waker was known woke nobody.
                 if self.shared.is_busy() || self.poll_deadline(cx).is_ready() {
                     continue;
@@ -223,7 +225,7 @@ impl<T: Transport> Receiver<T> {
         cx: &mut Context<'_>,
         take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
     ) -> Poll<Progress<R>> {
-        self.shared.set_driver(cx.waker());
+        self.stand_by(cx);
         let mut out = self.shared.lock();
         let driven = out.poll_drive_receiving(cx);
         if let Some(cause) = out.take_cause()
@@ -259,6 +261,15 @@ impl<T: Transport> Receiver<T> {
         Poll::Pending
     }
 
+    /// Lets the writing side wake this task. The timer is asked anew if it knows another one.
+    fn stand_by(&mut self, cx: &Context<'_>) {
+        if !self.shared.set_driver(cx.waker())
+            && let Some(armed) = &mut self.timer
+        {
+            armed.asked = false;
+        }
+    }
+
     /// Waits for the next deadline. Ready: one has come and was acted on.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let status = if self.shared.is_timed() {
@@ -272,21 +283,29 @@ impl<T: Transport> Receiver<T> {
         };
         match &mut self.timer {
             // A timer that fires early is set again then: one setting per period, not per message.
-            Some(armed) if armed.deadline <= deadline => {}
+            Some(armed) if armed.deadline <= deadline => {
+                // It wakes this task in time, and to ask it takes longer than to look at the clock.
+                if armed.asked && now < armed.deadline {
+                    return Poll::Pending;
+                }
+            }
             Some(armed) => {
                 armed.timer.reset(deadline);
                 armed.deadline = deadline;
+                armed.asked = false;
             }
             None => {
                 self.timer = Some(Armed {
                     timer: T::Timer::at(deadline),
                     deadline,
+                    asked: false,
                 });
             }
         }
         let Some(armed) = &mut self.timer else {
             return Poll::Pending;
         };
+        armed.asked = true;
         ready!(Pin::new(&mut armed.timer).poll(cx));
         // A timer must not be polled again once it was ready.
         self.timer = None;
