@@ -41,16 +41,17 @@ fn shake_hands(
     deadline: Instant,
     check: impl FnOnce(&Connection) -> io::Result<()>,
 ) -> io::Result<Option<Stream>> {
-    let mut whole = Whole {
-        stream,
-        until: Some(deadline),
-    };
+    let mut whole = Whole { stream, deadline };
     while connection.is_handshaking() || connection.wants_write() {
         if Instant::now() >= deadline {
             return Ok(None);
         }
         match connection.complete_io(&mut whole) {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                return Err(error);
+            }
             _ => {}
         }
     }
@@ -79,22 +80,37 @@ fn shake_hands(
 /// A stream with std's traits, for the handshake.
 struct Whole {
     stream: Stream,
-    until: Option<Instant>,
+    deadline: Instant,
+}
+
+impl Whole {
+    /// Gives the deadline while it has not passed. One call of rustls is many of these, and a peer that never pauses is
+    /// late, too.
+    fn until(&self) -> io::Result<Option<Instant>> {
+        if Instant::now() < self.deadline {
+            Ok(Some(self.deadline))
+        } else {
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
 }
 
 impl Read for Whole {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.stream.reader.read(buffer, self.until)
+        let until = self.until()?;
+        self.stream.reader.read(buffer, until)
     }
 }
 
 impl Write for Whole {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.writer.write(&[IoSlice::new(bytes)], self.until)
+        let until = self.until()?;
+        self.stream.writer.write(&[IoSlice::new(bytes)], until)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.stream.writer.flush(self.until)
+        let until = self.until()?;
+        self.stream.writer.flush(until)
     }
 }
 
@@ -143,9 +159,14 @@ impl Reader {
 
 impl TransportRead for Reader {
     fn read(&mut self, buffer: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+        let mut late = false;
         loop {
             if let Some(count) = self.decrypt(buffer)? {
                 return Ok(count);
+            }
+            // What came was no payload, or not all of a record. It may go on like that for ever.
+            if late {
+                return Err(ErrorKind::WouldBlock.into());
             }
             if self.input.is_empty() {
                 self.input = vec![0; INPUT];
@@ -161,6 +182,7 @@ impl TransportRead for Reader {
                     return Err(error);
                 }
             }
+            late = until.is_some_and(|until| Instant::now() >= until);
         }
     }
 
@@ -224,11 +246,14 @@ impl TransportWrite for Writer {
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
+        let until = Some(Instant::now());
         if !self.notified {
+            // What was encrypted before goes before it, or it would be left behind.
+            self.drain(until)?;
             self.notified = true;
             lock(&self.connection).send_close_notify();
         }
-        self.drain(Some(Instant::now()))?;
+        self.drain(until)?;
         self.socket.shutdown()
     }
 
@@ -246,3 +271,92 @@ const INPUT: usize = 17 * 1024;
 
 /// Capacity of a buffer that an idle connection keeps, in bytes.
 const KEPT: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    use bowline_testing::certificates::{Authority, Validity};
+
+    use super::*;
+
+    /// A peer that sends the longest record, byte by byte, and never lets anybody wait for the next one. The first comes
+    /// when the time is up.
+    struct Dripping {
+        until: Instant,
+        given: Arc<AtomicUsize>,
+    }
+
+    impl TransportRead for Dripping {
+        fn read(&mut self, buffer: &mut [u8], _: Option<Instant>) -> io::Result<usize> {
+            thread::sleep(self.until.saturating_duration_since(Instant::now()));
+            // The head of the record, then that of a hello.
+            const BEGIN: [u8; 9] = [22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc];
+            let given = self.given.fetch_add(1, Ordering::SeqCst);
+            buffer[0] = BEGIN.get(given).copied().unwrap_or(0);
+            Ok(1)
+        }
+    }
+
+    struct Sink;
+
+    impl TransportWrite for Sink {
+        fn write(&mut self, runs: &[IoSlice<'_>], _: Option<Instant>) -> io::Result<usize> {
+            Ok(runs[0].len())
+        }
+
+        fn flush(&mut self, _: Option<Instant>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn dripping(until: Instant) -> (StreamReader, Arc<AtomicUsize>) {
+        let given = Arc::new(AtomicUsize::new(0));
+        let reader = Dripping {
+            until,
+            given: Arc::clone(&given),
+        };
+        (StreamReader(Box::new(reader)), given)
+    }
+
+    fn server() -> ServerTls {
+        let server = Authority::new("tests").server(&["localhost"], Validity::Now);
+        ServerTls::certificate(server.chain.as_bytes(), server.key.as_bytes()).unwrap()
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + std::time::Duration::from_millis(10)
+    }
+
+    #[test]
+    fn a_handshake_that_never_pauses_is_late_all_the_same() {
+        let (server, deadline) = (server(), soon());
+        let (reader, given) = dripping(deadline);
+        let writer = StreamWriter(Box::new(Sink));
+        let accepted = accept(Stream { reader, writer }, &server, deadline);
+        assert!(matches!(accepted, Ok(None)), "{accepted:?}");
+        assert_eq!(given.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn a_record_that_never_pauses_is_late_all_the_same() {
+        let connection = ServerConnection::new(Arc::clone(server().config())).unwrap();
+        let until = soon();
+        let (socket, given) = dripping(until);
+        let mut reader = Reader {
+            socket,
+            connection: Arc::new(Mutex::new(connection.into())),
+            input: Vec::new(),
+            unused: 0..0,
+            failed: None,
+        };
+        let read = reader.read(&mut [0; 16], Some(until));
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(given.load(Ordering::SeqCst), 1);
+    }
+}

@@ -174,9 +174,12 @@ impl<T: Transport> Receiver<T> {
                 self.deadlines.shut_down();
                 status = out.outbound.status();
             }
-            // A thread that writes needs no help. But when it has written our Close, more may be to do here.
-            stuck = out.is_waiting() && (out.is_free() || status.closed) || shutdown;
-            self.retry = if stuck && status.written == written {
+            // A thread that writes needs no help, but it may leave before all is written, when its time is up.
+            let helped = out.is_waiting() && !out.is_free() && !status.closed;
+            stuck = out.is_waiting() || shutdown;
+            self.retry = if helped {
+                LONGEST_RETRY
+            } else if stuck && status.written == written {
                 (self.retry * 2).min(self.tick).min(LONGEST_RETRY)
             } else {
                 RETRY
