@@ -7,7 +7,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Stdio};
 
 use bowline_tokio::{Acceptor, CloseCode, CloseFrame, Error, Opening, WebSocket};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use common::{Server, bowline, ended, run, run_async, said, within};
@@ -306,6 +307,44 @@ async fn a_server_that_closes_for_a_reason_is_an_error() {
             "{error:?}"
         );
         assert!(!error.contains('\u{1b}'), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_of_ours_does_not_hide_why_the_peer_closed() {
+    let cases = [
+        (1000, "", Some(0)),
+        (1001, "", Some(0)),
+        (1009, "too long", Some(1)),
+        (4001, "", Some(1)),
+    ];
+    for (code, reason, exit) in cases {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        let serving = tokio::spawn(async move {
+            let stream = listener.accept().await?.0.into_std()?;
+            let mut under = TcpStream::from_std(stream.try_clone()?)?;
+            let stream = TcpStream::from_std(stream)?;
+            let _ws = Acceptor::new().accept(stream).await.unwrap();
+            // The client's Close: two bytes of header, the masking key and the code.
+            let mut close = [0; 8];
+            under.read_exact(&mut close).await?;
+            assert_eq!(close[0], 0x88);
+            // It is not answered: this was under way before.
+            let len = u8::try_from(2 + reason.len()).unwrap();
+            let own = [&[0x88, len], &u16::to_be_bytes(code)[..], reason.as_bytes()].concat();
+            under.write_all(&own).await?;
+            under.shutdown().await
+        });
+        let output = run_async(&["connect", &url], b"").await;
+        serving.await.unwrap().unwrap();
+        let (_, error, found) = said(&output);
+        assert_eq!(found, exit, "{code}: {error}");
+        if exit == Some(1) {
+            let expected = format!("bowline: closed by us, but the peer said {code}");
+            assert!(error.starts_with(&expected), "{error}");
+            assert!(error.contains(reason), "{error}");
+        }
     }
 }
 

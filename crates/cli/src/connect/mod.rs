@@ -54,7 +54,10 @@ pub(crate) async fn run(args: args::Connect) -> Result<(), Failure> {
         volumes: args.verbose.then(Vec::new),
         input,
         output,
-        trouble: None,
+        ours: Ours {
+            trouble: None,
+            code: CloseCode::NORMAL,
+        },
     };
     let ended = corked(session.run(ws, &mut signals)).await;
     session.finish(ended)
@@ -93,8 +96,15 @@ struct Session {
     volumes: Option<Vec<(&'static str, Volume)>>,
     input: Input,
     output: Output,
-    /// What went wrong on our side.
+    ours: Ours,
+}
+
+/// What our side has to do with the end.
+struct Ours {
+    /// What went wrong here.
     trouble: Option<Failure>,
+    /// What we close with.
+    code: CloseCode,
 }
 
 enum Input {
@@ -119,7 +129,7 @@ impl Session {
         let (output, one) = (&mut self.output, self.one);
         let ended = tokio::select! {
             ended = listen(&mut receiver, &sender, output, one.then_some(answered)) => ended,
-            failure = speak(&sender, &mut self.input, signals, one.then_some(answer), &mut self.trouble) => {
+            failure = speak(&sender, &mut self.input, signals, one.then_some(answer), &mut self.ours) => {
                 Err(failure)
             }
         };
@@ -132,9 +142,9 @@ impl Session {
 
     /// Shows how it ended and lets go of the terminal.
     fn finish(self, ended: Result<Ended, Failure>) -> Result<(), Failure> {
-        let ended = match (self.trouble, ended) {
+        let ended = match (self.ours.trouble, ended) {
             (Some(trouble), _) => Err(trouble),
-            (None, ended) => ended.and_then(orderly),
+            (None, ended) => ended.and_then(|ended| orderly(ended, self.ours.code)),
         };
         let shown = ended.as_ref().ok().map(Ended::to_string);
         let finished = self.output.finish(shown.as_deref());
@@ -217,15 +227,15 @@ async fn speak(
     input: &mut Input,
     signals: &mut Signals,
     answer: Option<oneshot::Receiver<()>>,
-    trouble: &mut Option<Failure>,
+    ours: &mut Ours,
 ) -> Failure {
     let orders = async {
         match answer {
-            None => while obey(sender, input.next().await, trouble).await {},
+            None => while obey(sender, input.next().await, ours).await {},
             Some(answer) => {
                 // At the end of the input there is nothing to send, and one message to wait for.
-                obey(sender, input.next().await, trouble).await;
-                if trouble.is_none() {
+                obey(sender, input.next().await, ours).await;
+                if ours.trouble.is_none() {
                     let _ = answer.await;
                 }
             }
@@ -245,20 +255,17 @@ async fn speak(
 }
 
 /// Obeys one order; false if nothing follows it.
-async fn obey(
-    sender: &Sender,
-    order: Option<Result<Order, Failure>>,
-    trouble: &mut Option<Failure>,
-) -> bool {
+async fn obey(sender: &Sender, order: Option<Result<Order, Failure>>, ours: &mut Ours) -> bool {
     let sent = match order {
         None => return false,
         Some(Err(failure)) => {
-            *trouble = Some(failure);
+            ours.trouble = Some(failure);
             return false;
         }
         Some(Ok(Order::Send(message))) => sender.send(message).await,
         Some(Ok(Order::Ping(payload))) => sender.ping(payload).await,
         Some(Ok(Order::Close(frame))) => {
+            ours.code = frame.code();
             close(sender, frame).await;
             return false;
         }
@@ -272,14 +279,20 @@ async fn close(sender: &Sender, frame: impl Into<CloseFrame>) {
     let _ = sender.close(frame).await;
 }
 
-/// An end that is in order: a closing handshake that says that all was well, or that we wanted.
-fn orderly(ended: Ended) -> Result<Ended, Failure> {
-    let well = matches!(ended.code(), 1000 | 1001 | 1005);
-    if ended.clean && (well || ended.by == EndedBy::Us) {
-        Ok(ended)
-    } else {
-        Err(Failure::new(ended.to_string()))
+/// An end that is in order: a closing handshake that says that all was well, or what `ours` said first.
+fn orderly(ended: Ended, ours: CloseCode) -> Result<Ended, Failure> {
+    let echoed = ended.by == EndedBy::Us && ended.code() == ours.get();
+    let well = echoed || matches!(ended.code(), 1000 | 1001 | 1005);
+    if ended.clean && well {
+        return Ok(ended);
     }
+    Err(Failure::new(match &ended.close {
+        // It had not read our Close: what we sent before that may be lost.
+        Some(close) if ended.by == EndedBy::Us && !well => {
+            format!("closed by us, but the peer said {close}")
+        }
+        _ => ended.to_string(),
+    }))
 }
 
 /// How long the end may take in a pipe.
