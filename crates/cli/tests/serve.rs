@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::io::Read as _;
+use std::net::{Shutdown, TcpStream};
+
 use bowline_tokio::{CloseCode, Connector, Ended, EndedBy, Error, Message, MessageKind, WebSocket};
 use serde_json::{Value, json};
 
@@ -318,6 +321,21 @@ async fn every_connection_is_logged() {
     assert!(!line.contains('\u{7f}'), "{line:?}");
 }
 
+#[test]
+fn a_connection_without_a_byte_is_not_logged() {
+    let mut server = Server::start(&[]);
+    let mut silent = TcpStream::connect(server.address).unwrap();
+    let peer = silent.local_addr().unwrap().to_string();
+    silent.shutdown(Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    silent.read_to_end(&mut answer).unwrap();
+    assert_eq!(answer, b"");
+    // One that has begun to ask is.
+    server.ask_bytes(b"GET");
+    let line = server.logged("ended before its request did");
+    assert!(!line.starts_with(&peer), "{line}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn ctrl_c_closes_everything_with_1001() {
@@ -327,7 +345,7 @@ async fn ctrl_c_closes_everything_with_1001() {
         peers.push(connect(&server.url(path)).await);
         server.logged("opened");
     }
-    let silent = std::net::TcpStream::connect(server.address).unwrap();
+    let silent = TcpStream::connect(server.address).unwrap();
     server.interrupt();
     for ws in &mut peers {
         let ended = end(ws).await;

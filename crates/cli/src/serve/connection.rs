@@ -1,5 +1,7 @@
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bowline_tokio::{
     Acceptor, CloseCode, CloseFrame, Error, Http, Opening, Stream, Upgrading, WebSocket, corked,
@@ -7,6 +9,7 @@ use bowline_tokio::{
 use http::{Request, header};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time;
 
 use crate::escape;
 use crate::failure::Chain;
@@ -56,14 +59,22 @@ pub(super) async fn serve(
     peer: SocketAddr,
     mut stop: watch::Receiver<bool>,
 ) {
+    let opening = async {
+        if is_silent(&stream).await? {
+            return Ok(None);
+        }
+        site.acceptor.open(stream).await.map(Some)
+    };
     let opening = tokio::select! {
-        opening = site.acceptor.open(stream) => opening,
+        opening = opening => opening,
         // Whoever has not asked for anything yet is owed no answer.
         () = stopped(&mut stop) => return,
     };
     match opening {
-        Ok(Opening::Http(http)) => answer(&site, http, peer).await,
-        Ok(Opening::Upgrade(upgrading)) => open(&site, upgrading, peer, stop).await,
+        // Browsers open connections to have them, and end those that they need not.
+        Ok(None) => {}
+        Ok(Some(Opening::Http(http))) => answer(&site, http, peer).await,
+        Ok(Some(Opening::Upgrade(upgrading))) => open(&site, upgrading, peer, stop).await,
         Err(Error::Request(reason)) => {
             log(format_args!(
                 "{peer} refused: {}",
@@ -206,6 +217,14 @@ impl Site {
     }
 }
 
+/// Waits for the first byte; true if none came before the end of the stream or in time.
+async fn is_silent(stream: &TcpStream) -> io::Result<bool> {
+    match time::timeout(PATIENCE, stream.peek(&mut [0])).await {
+        Ok(peeked) => Ok(peeked? == 0),
+        Err(_) => Ok(true),
+    }
+}
+
 /// Waits until the server is to end.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Without a server nobody would serve us either.
@@ -215,3 +234,6 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 fn explained(error: &Error) -> String {
     escape::line(&Chain(error).to_string()).into_owned()
 }
+
+/// How long a connection is kept on which nothing came; from the first byte on the acceptor's own deadline holds.
+const PATIENCE: Duration = Duration::from_secs(10);
