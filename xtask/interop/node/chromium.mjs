@@ -80,6 +80,11 @@ async function run() {
   await desktop.state("over", "closed: 1001 (the server ends)");
   await desktop.shot("ended");
   desktop.assertQuiet();
+  await desktop.page.locator("#toggle").click();
+  await desktop.state("over", "no connection");
+  // A proxy that is still there answers.
+  assert.match(desktop.troubles.pop(), /ERR_CONNECTION_REFUSED|Unexpected response code: 50[0-9]/);
+  desktop.assertQuiet();
   console.log("the end of the server");
 }
 
