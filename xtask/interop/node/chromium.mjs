@@ -189,6 +189,25 @@ async function chat(one, two) {
   await until([false, "guest 1", "6b 6e 6f 74"], async () => (await two.last()).slice(0, 3));
   await one.shot("desktop-chat");
   await two.shot("phone-chat");
+  await resize(two);
+}
+
+/// The list stays at its end when a keyboard, say, takes room from it; and where it is, if it is elsewhere.
+async function resize(tab) {
+  const { width, height } = tab.page.viewportSize();
+  const log = tab.page.locator("#log");
+  const below = () => log.evaluate((log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
+  assert.ok(await log.evaluate((log) => log.scrollHeight > log.clientHeight), "the list needs no scrolling");
+  for (const smaller of [{ width, height: height - 240 }, { width: width - 40, height }, { width, height }]) {
+    await tab.page.setViewportSize(smaller);
+    await until([true], async () => [(await below()) <= 1]);
+  }
+
+  await log.evaluate((log) => { log.scrollTop = 0; });
+  await tab.page.setViewportSize({ width, height: height - 240 });
+  await until([true, 0], async () => [(await below()) > 60, await log.evaluate((log) => log.scrollTop)]);
+  await tab.page.setViewportSize({ width, height });
+  await log.evaluate((log) => { log.scrollTop = log.scrollHeight; });
 }
 
 async function echo(tab) {
