@@ -241,8 +241,12 @@ async function echo(tab) {
   }
 
   if (values.proxied) return;
-  await tab.say(long + "x");
+  // What the server did not take is in the field again.
+  await tab.page.locator("#text").fill(long + "x");
+  await tab.page.locator("#send").click();
   await tab.state("over", `closed: 1009 (message of more than ${limit} bytes (max_message))`);
+  assert.ok((await tab.page.locator("#text").inputValue()) === long + "x", "the text is gone");
+  await tab.page.locator("#text").fill("");
   await tab.page.locator("#toggle").click();
   await tab.state("open", "open: /echo");
 }
