@@ -81,7 +81,8 @@ impl MessageBuilder {
 
     /// Makes room for the first piece, of `len` bytes, and for `more` bytes that were announced to follow it.
     ///
-    /// No more room than twice the piece, since what was announced may never come. Does nothing once a piece has.
+    /// No more room than three times the piece, or twice and 16 KiB, since what was announced may never come. Does
+    /// nothing once a piece has.
     pub fn expect(&mut self, len: usize, more: usize) {
         match &mut self.0 {
             State::Text(text) => text.expect(len, more),
@@ -173,7 +174,7 @@ pub(crate) fn spare(bytes: &mut BytesMut, want: usize) -> BytesMut {
 /// Makes room for a first piece and for what follows it, if there is no room yet.
 pub(crate) fn expect(bytes: &mut BytesMut, len: usize, more: usize) {
     if bytes.capacity() == 0 {
-        bytes.reserve(len.saturating_add(more.min(len)));
+        bytes.reserve(len.saturating_add(more.min(len.saturating_add(len.min(GROWTH)))));
     }
 }
 
@@ -246,8 +247,8 @@ mod tests {
     }
 
     #[test]
-    fn a_first_piece_makes_room_for_as_much_again() {
-        for (more, room) in [(14, 1014), (1000, 2000), (1 << 30, 2000)] {
+    fn a_first_piece_makes_room_for_what_follows() {
+        for (more, room) in [(14, 1014), (2000, 3000), (1 << 30, 3000)] {
             for kind in [MessageKind::Text, MessageKind::Binary] {
                 let mut message = MessageBuilder::new(kind);
                 message.expect(1000, more);
