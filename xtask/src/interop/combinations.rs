@@ -119,18 +119,28 @@ fn connect(
     Ok(())
 }
 
-/// Fails unless what `bowline connect -v` is sent comes back, compressed both ways if that was agreed on.
+/// Fails unless what `bowline connect -v` is sent comes back, compressed both ways if that was agreed on and any of it
+/// is worth that.
 fn talk(connect: &mut Command, lines: &Lines, verdict: Verdict) -> Result<()> {
     let said = peers::converse_until(connect, &lines.sent, lines.back.len())?;
     let words = said.stderr.clone();
     same("messages", &lines.back, &said.well()?)?;
+    match is_told(&words, verdict, lines) {
+        true => Ok(()),
+        false => Err(format!("how much was compressed: {words:?}").into()),
+    }
+}
+
+/// Whether it is said of both directions that they were compressed, or of none. Without a message that everybody
+/// compresses either may be.
+fn is_told(words: &str, verdict: Verdict, lines: &Lines) -> bool {
     let compressed = ["sent", "received"].map(|what| {
         let mut lines = words.lines();
         lines.any(|line| line.starts_with(what) && line.contains(" bytes compressed to "))
     });
-    match compressed == [verdict == Verdict::Agreed; 2] {
-        true => Ok(()),
-        false => Err(format!("how much was compressed: {words:?}").into()),
+    match verdict {
+        Verdict::Agreed => compressed == [true; 2] || !lines.are_worth_compressing(),
+        Verdict::Declined(_) | Verdict::Impossible(_) => compressed == [false; 2],
     }
 }
 
@@ -283,11 +293,19 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// Whether there is a long message of each content, at least one of which gets shorter.
+    fn are_worth_compressing(&self) -> bool {
+        let lines = self.sent.split(|byte| *byte == b'\n');
+        lines.filter(|line| line.len() >= LONG_ENOUGH).count() >= CONTENTS
+    }
+}
+
 /// Cuts messages out of `contents`: first each with each of the lengths that matter, then with any, most of them short.
 fn cut<T: AsRef<[u8]>>(
     chance: &mut Random,
     messages: usize,
-    contents: &[T],
+    contents: &[T; CONTENTS],
     part: impl for<'a> Fn(&'a T, usize, usize) -> &'a [u8],
 ) -> Vec<u8> {
     let mut lines = Vec::new();
@@ -312,6 +330,12 @@ const WIDE: Combination = Combination {
     server: Direction::WIDE,
     client: Direction::WIDE,
 };
+
+/// How many things messages are cut out of.
+const CONTENTS: usize = 3;
+
+/// A message that no peer leaves as it is for being short, in bytes.
+const LONG_ENOUGH: usize = 1024;
 
 /// The longest message; with more than its window before it, and after it.
 const LONGEST: usize = 200 * 1024 + 1;
@@ -345,6 +369,24 @@ mod tests {
         assert!(plan(Verdict::Agreed).check(1, agreed).is_err());
         assert!(plan(Verdict::Declined("")).check(0, "").is_ok());
         assert!(plan(Verdict::Declined("")).check(0, agreed).is_err());
+    }
+
+    #[test]
+    fn few_messages_need_not_be_compressed() {
+        let both = "sent 3 messages, 9 bytes compressed to 5 (55 %)\n\
+                    received 3 messages, 9 bytes compressed to 5 (55 %)\n";
+        let one = both.lines().next().unwrap();
+        let declined = Verdict::Declined("why");
+        for make in [Lines::text, Lines::binary] {
+            let (few, many) = (make(1, 10), make(1, 15));
+            for words in ["", one, both] {
+                assert!(is_told(words, Verdict::Agreed, &few), "{words}");
+                let is_both = words == both;
+                assert_eq!(is_told(words, Verdict::Agreed, &many), is_both, "{words}");
+                assert_eq!(is_told(words, declined, &few), words.is_empty(), "{words}");
+                assert_eq!(is_told(words, declined, &many), words.is_empty(), "{words}");
+            }
+        }
     }
 
     #[test]
