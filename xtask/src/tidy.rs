@@ -27,6 +27,7 @@ Checks, without building anything:
   versions     inside the workspace normal dependencies carry a version, dev-dependencies none
   machines     frame, extension, deflate, handshake and proto name no socket, runtime, thread,
                clock, randomness or std::io::{Read, Write}
+  shells       shell, io and threads name no socket, encryption or runtime; addresses are data
   unsafe       forbidden in every crate; frame and testing name the one file that is allowed it
   carriers     no carrier handles frames or handshake headers: those rules have a home
   thin         no carrier has more than 300 lines of code, tests and TLS left out: modules called tls
@@ -59,6 +60,7 @@ const RULES: &[(&str, Rule)] = &[
     ("layers", edges::layers),
     ("versions", edges::versions),
     ("machines", invariants::machines),
+    ("shells", invariants::shells),
     ("unsafe", invariants::unsafe_code),
     ("carriers", invariants::carriers),
     ("thin", size::thin),

@@ -46,13 +46,54 @@ const WORLD: &[(&str, &str)] = &[
     ("tokio", "a runtime"),
 ];
 
+/// The crates that move bytes over a transport that somebody else brings.
+const SHELLS: &[&str] = &["shell", "io", "threads"];
+
+/// What a shell must not name: what its transports are made of. Addresses are data.
+const BELOW_SHELLS: &[(&str, &str)] = &[
+    ("std::net::Incoming", "a socket"),
+    ("std::net::Shutdown", "a socket"),
+    ("std::net::TcpListener", "a socket"),
+    ("std::net::TcpStream", "a socket"),
+    ("std::net::ToSocketAddrs", "name resolution"),
+    ("std::net::UdpSocket", "a socket"),
+    ("std::fs", "the operating system"),
+    ("std::os", "the operating system"),
+    ("socket2", "a socket"),
+    ("mio", "a socket"),
+    ("rustix", "the operating system"),
+    ("rustls", "encryption"),
+    ("futures_rustls", "encryption"),
+    ("tokio_rustls", "encryption"),
+    ("bowline_tls", "encryption"),
+    ("async_io", "a runtime"),
+    ("async_net", "a runtime"),
+    ("async_std", "a runtime"),
+    ("futures_io", "a runtime"),
+    ("hyper", "a runtime"),
+    ("smol", "a runtime"),
+    ("tokio", "a runtime"),
+];
+
 /// Bytes in, bytes out, time as an argument.
 pub(super) fn machines(tree: &Tree<'_>) -> Vec<Finding> {
+    named(tree, MACHINES, WORLD)
+}
+
+/// No socket, no encryption, no runtime: those are the carriers'.
+pub(super) fn shells(tree: &Tree<'_>) -> Vec<Finding> {
+    named(tree, SHELLS, BELOW_SHELLS)
+}
+
+/// What these crates name of `forbidden` outside of tests.
+fn named(tree: &Tree<'_>, crates: &[&str], forbidden: &[(&str, &str)]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for name in MACHINES {
+    for name in crates {
         for (file, source) in tree.product(name) {
             for named in source.paths() {
-                let what = WORLD.iter().find(|(world, _)| names(&named.path, world));
+                let what = forbidden
+                    .iter()
+                    .find(|(forbidden, _)| names(&named.path, forbidden));
                 if let Some((_, what)) = what {
                     let place = format!("{file}:{}", named.line);
                     findings.push(Finding::new(
