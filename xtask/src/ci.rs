@@ -10,7 +10,7 @@ use crate::conformance::{self, Cases, Extent, Role};
 use crate::steps::{Step, Steps};
 use crate::tidy;
 use crate::workspace::{Package, Scope, Workspace, cargo};
-use crate::{Result, bench, differential, docs, interop, loom, peers, soak, weight};
+use crate::{Result, bench, deny, differential, docs, interop, loom, peers, soak, weight};
 
 pub(crate) const HELP: &str = "
 Runs, in this order:
@@ -25,6 +25,7 @@ Runs, in this order:
   docs          all features, warnings denied
   features      each published crate with no feature, with each one alone, and with all of them
   weight        how many crates of others each of ours needs; frame at most 2, tokio at most 22
+  deny          cargo xtask deny
   budgets       cargo xtask bench micro --gate, on Linux
   no_std        a program without std that uses bowline-frame links and runs
   tidy          cargo xtask tidy
@@ -89,6 +90,7 @@ pub(crate) fn run(mut args: Args) -> Result<()> {
     })?;
     steps.run("features", |step| features(step, &scope))?;
     steps.run("weight", |step| weight::check(step, &scope))?;
+    steps.run("deny", |step| deny::check(step, &workspace))?;
     if cfg!(target_os = "linux")
         && ["frame", "proto", "io"]
             .iter()

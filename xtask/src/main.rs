@@ -7,6 +7,7 @@ mod build;
 mod carrier;
 mod ci;
 mod conformance;
+mod deny;
 mod differential;
 mod docs;
 mod fuzz;
@@ -55,6 +56,12 @@ const TASKS: &[Task] = &[
         summary: "layer edges, invariants and the shape of the tree",
         help: tidy::HELP,
         run: tidy::run,
+    },
+    Task {
+        name: "deny",
+        summary: "licences and sources of what others wrote",
+        help: deny::HELP,
+        run: deny::run,
     },
     Task {
         name: "conformance",

@@ -185,13 +185,13 @@ fn dependency(value: &Value) -> Result<Dependency> {
     })
 }
 
-fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>> {
+pub(crate) fn array<'a>(value: &'a Value, key: &str) -> Result<&'a Vec<Value>> {
     value[key]
         .as_array()
         .ok_or_else(|| format!("no `{key}` in the metadata").into())
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> Result<&'a str> {
     value[key]
         .as_str()
         .ok_or_else(|| format!("no `{key}` in the metadata").into())
