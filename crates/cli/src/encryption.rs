@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bowline_tokio::{ClientTls, ServerTls};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
-use crate::failure::Failure;
+use crate::failure::{Chain, Failure};
 use crate::stderr;
 
 // Plain comments, here and below: clap would take the other kind for what a command does.
@@ -76,7 +76,13 @@ impl Connecting {
                 ClientTls::dangerous_without_verification()
             }
             // A machine without authorities of its own still knows those of browsers.
-            None => ClientTls::platform_verifier().unwrap_or_else(|_| ClientTls::webpki_roots()),
+            None => ClientTls::platform_verifier().unwrap_or_else(|error| {
+                stderr::say(format_args!(
+                    "the system doesn't say whom to trust, so it is whom Mozilla trusts: {}",
+                    Chain(&error)
+                ));
+                ClientTls::webpki_roots()
+            }),
         };
         let Some(chain) = &self.cert else {
             return Ok(tls);

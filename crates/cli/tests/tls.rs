@@ -10,6 +10,8 @@ use bowline_tokio::{Acceptor, ServerTls};
 use tokio::net::TcpListener;
 
 use common::{Server, run, run_async, said, within};
+#[cfg(target_os = "linux")]
+use common::{bowline, run_as};
 
 /// A folder of files for one test, gone with it.
 struct Folder(PathBuf);
@@ -49,6 +51,38 @@ fn asked(server: &Server, options: &[&str]) -> (String, String, Option<i32>) {
     let output = run(&arguments, b"hi\n");
     let (stdout, stderr, code) = said(&output);
     (stdout.into(), stderr.into(), code)
+}
+
+/// What `connect --one` says where the system trusts the authorities in this file, which may be missing.
+#[cfg(target_os = "linux")]
+fn asked_where_the_system_trusts(file: &str, server: &Server) -> (String, String, Option<i32>) {
+    let mut command = bowline(["connect", &server.url("/echo"), "--one"]);
+    command
+        .env("SSL_CERT_FILE", file)
+        .env_remove("SSL_CERT_DIR");
+    let output = run_as(command, b"hi\n");
+    let (stdout, stderr, code) = said(&output);
+    (stdout.into(), stderr.into(), code)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_system_that_trusts_nobody_is_told_of() {
+    let folder = Folder::new("system");
+    let authority = Authority::new("ours");
+    let server = serving(&folder, &authority.server(&["127.0.0.1"], Validity::Now));
+    let said_so = "the system doesn't say whom to trust, so it is whom Mozilla trusts: ";
+
+    let ours = folder.write("ours.pem", &authority.pem);
+    let (stdout, stderr, code) = asked_where_the_system_trusts(&ours, &server);
+    assert_eq!((stdout.as_str(), code), ("hi\n", Some(0)), "{stderr}");
+    assert!(!stderr.contains(said_so), "{stderr}");
+
+    let (stdout, stderr, code) = asked_where_the_system_trusts("no/such/file", &server);
+    assert_eq!((stdout.as_str(), code), ("", Some(1)));
+    let reason = stderr.lines().find_map(|line| line.strip_prefix(said_so));
+    assert!(reason.unwrap().contains("CA certificates"), "{stderr}");
+    assert!(stderr.contains("UnknownIssuer"), "{stderr}");
 }
 
 #[test]

@@ -21,7 +21,12 @@ pub(crate) fn bowline<A: AsRef<str>>(arguments: impl IntoIterator<Item = A>) -> 
 
 /// Runs the program in a pipe.
 pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Output {
-    let mut child = bowline(arguments)
+    run_as(bowline(arguments), input)
+}
+
+/// Runs the program in a pipe as `command` says.
+pub(crate) fn run_as(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
