@@ -20,9 +20,7 @@ pub(crate) fn connect(
 ) -> io::Result<Option<Stream>> {
     let name = ClientTls::server_name(host)?;
     let client = ClientConnection::new(Arc::clone(tls.config()), name).map_err(io::Error::other)?;
-    shake_hands(stream, client.into(), deadline, |client| {
-        ClientTls::check_protocol(client.alpn_protocol())
-    })
+    shake_hands(stream, client.into(), deadline)
 }
 
 /// Encrypts a stream as the server.
@@ -32,14 +30,13 @@ pub(crate) fn accept(
     deadline: Instant,
 ) -> io::Result<Option<Stream>> {
     let server = ServerConnection::new(Arc::clone(tls.config())).map_err(io::Error::other)?;
-    shake_hands(stream, server.into(), deadline, |_| Ok(()))
+    shake_hands(stream, server.into(), deadline)
 }
 
 fn shake_hands(
     stream: Stream,
     mut connection: Connection,
     deadline: Instant,
-    check: impl FnOnce(&Connection) -> io::Result<()>,
 ) -> io::Result<Option<Stream>> {
     let mut whole = Whole { stream, deadline };
     while connection.is_handshaking() || connection.wants_write() {
@@ -55,7 +52,7 @@ fn shake_hands(
             _ => {}
         }
     }
-    check(&connection)?;
+    bowline_tls::check_protocol(connection.alpn_protocol())?;
     let connection = Arc::new(Mutex::new(connection));
     let reader = Reader {
         socket: whole.stream.reader,

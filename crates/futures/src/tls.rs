@@ -10,6 +10,8 @@ use std::io;
 
 #[cfg(feature = "rustls-tls")]
 use crate::{Network, Stream};
+#[cfg(feature = "rustls-tls")]
+use bowline_tls::check_protocol;
 
 /// A stream that carries TLS.
 #[cfg(feature = "rustls-tls")]
@@ -29,7 +31,7 @@ pub(crate) async fn connect<N: Network>(
     let stream = futures_rustls::TlsConnector::from(config)
         .connect(name, stream)
         .await?;
-    ClientTls::check_protocol(stream.get_ref().1.alpn_protocol())?;
+    check_protocol(stream.get_ref().1.alpn_protocol())?;
     Ok(stream.into())
 }
 
@@ -42,5 +44,6 @@ pub(crate) async fn accept<N: Network>(
     let stream = futures_rustls::TlsAcceptor::from(config)
         .accept(stream)
         .await?;
+    check_protocol(stream.get_ref().1.alpn_protocol())?;
     Ok(stream.into())
 }

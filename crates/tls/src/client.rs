@@ -6,8 +6,9 @@ use rustls::pki_types::ServerName;
 
 /// What a client encrypts with: whose certificates it trusts and which one it shows itself. Cloning is cheap.
 ///
-/// A config of your own is taken as it is, with its cryptography, its protocols (ALPN) and its verification. The
-/// constructors offer `http/1.1`, TLS 1.2 and 1.3, use ring, and don't touch the provider of the process.
+/// A config of your own is taken as it is, with its cryptography, its protocols (ALPN) and its verification. If a server
+/// chooses another protocol of it than `http/1.1`, connecting fails with [`TlsError::Protocol`](crate::TlsError::Protocol).
+/// The constructors offer `http/1.1`, TLS 1.2 and 1.3, use ring, and don't touch the provider of the process.
 ///
 /// # Examples
 ///
@@ -39,24 +40,6 @@ impl ClientTls {
         ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
     }
-
-    /// Checks the protocol that the server chose (ALPN): none, or HTTP/1.1.
-    ///
-    /// # Errors
-    ///
-    /// `InvalidData` if it is another. That happens with a config that offers others.
-    pub fn check_protocol(chosen: Option<&[u8]>) -> io::Result<()> {
-        match chosen {
-            None | Some(b"http/1.1") => Ok(()),
-            Some(other) => Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!(
-                    "the server wants to speak {}, not http/1.1",
-                    String::from_utf8_lossy(other)
-                ),
-            )),
-        }
-    }
 }
 
 impl From<Arc<ClientConfig>> for ClientTls {
@@ -81,8 +64,9 @@ mod constructors {
     use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
     use super::ClientTls;
+    use crate::protocol::HTTP_1_1;
     use crate::unverified::Unverified;
-    use crate::{HTTP_1_1, TlsError, pem, provider};
+    use crate::{TlsError, pem, provider};
 
     impl ClientTls {
         /// Trusts the authorities in `pem`, one certificate or several, and nobody else.

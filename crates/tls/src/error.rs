@@ -4,7 +4,9 @@ use std::io;
 
 use rustls::pki_types::pem;
 
-/// Why a client or server can't be set up to encrypt.
+/// Why a client or server can't be set up to encrypt, or a stream that is encrypted can't be used.
+///
+/// In an [`io::Error`] it is found again with [`get_ref`](io::Error::get_ref) and `downcast_ref`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -14,6 +16,8 @@ pub enum TlsError {
     NoCertificate(Option<Box<dyn error::Error + Send + Sync>>),
     /// Certificates and key can't be used, alone or together.
     Rustls(rustls::Error),
+    /// Both ends agreed on a protocol (ALPN) other than `http/1.1`: this one.
+    Protocol(Vec<u8>),
 }
 
 impl fmt::Display for TlsError {
@@ -22,6 +26,10 @@ impl fmt::Display for TlsError {
             Self::Pem(_) => f.write_str("the PEM can't be read"),
             Self::NoCertificate(_) => f.write_str("there is no certificate"),
             Self::Rustls(_) => f.write_str("the certificates can't be used"),
+            Self::Protocol(agreed) => {
+                let agreed = agreed.escape_ascii();
+                write!(f, "the protocol agreed on is {agreed}, not http/1.1")
+            }
         }
     }
 }
@@ -31,7 +39,7 @@ impl error::Error for TlsError {
         match self {
             Self::Pem(error) => Some(error),
             Self::NoCertificate(Some(error)) => Some(error.as_ref()),
-            Self::NoCertificate(None) => None,
+            Self::NoCertificate(None) | Self::Protocol(_) => None,
             Self::Rustls(error) => Some(error),
         }
     }
@@ -49,8 +57,13 @@ impl From<rustls::Error> for TlsError {
     }
 }
 
+/// `InvalidData` for a protocol, which is the peer's doing too, else `Other`.
 impl From<TlsError> for io::Error {
     fn from(error: TlsError) -> Self {
-        Self::other(error)
+        let kind = match error {
+            TlsError::Protocol(_) => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }

@@ -5,19 +5,17 @@ mod client;
 mod error;
 #[cfg(feature = "ring")]
 mod pem;
+mod protocol;
 mod server;
 #[cfg(feature = "ring")]
 mod unverified;
 
 pub use client::ClientTls;
 pub use error::TlsError;
+pub use protocol::check_protocol;
 pub use server::ServerTls;
 
 pub use rustls;
-
-/// The one protocol that is offered for a connection (ALPN, RFC 7301): WebSockets begin as HTTP/1.1.
-#[cfg(feature = "ring")]
-const HTTP_1_1: &[u8] = b"http/1.1";
 
 /// What the constructors encrypt with, named so that no choice of the whole program is asked for.
 #[cfg(feature = "ring")]

@@ -4,7 +4,10 @@ use rustls::ServerConfig;
 
 /// What a server encrypts with: its certificate and key, and whether it asks clients for theirs. Cloning is cheap.
 ///
-/// A config of your own is taken as it is, with its cryptography and its protocols (ALPN).
+/// A config of your own is taken as it is, with its cryptography and its protocols (ALPN). A client with which it agrees
+/// on another protocol than `http/1.1`, such as `h2`, is not served: accepting it fails with
+/// [`TlsError::Protocol`](crate::TlsError::Protocol). Who serves others on the same port encrypts the stream first, looks at
+/// what was agreed on, and hands over those that speak HTTP/1.1.
 ///
 /// # Examples
 ///
@@ -49,7 +52,8 @@ mod constructors {
     use rustls::{RootCertStore, ServerConfig};
 
     use super::ServerTls;
-    use crate::{HTTP_1_1, TlsError, pem, provider};
+    use crate::protocol::HTTP_1_1;
+    use crate::{TlsError, pem, provider};
 
     impl ServerTls {
         /// Shows a certificate: the chain, the server's own first, and its private key, both as PEM. Clients are

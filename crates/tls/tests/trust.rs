@@ -7,7 +7,7 @@ use bowline_testing::certificates::{Authority, Identity, Validity};
 use bowline_tls::rustls::{
     AlertDescription, CertificateError, ClientConnection, Connection, Error, ServerConnection,
 };
-use bowline_tls::{ClientTls, ServerTls, TlsError, end};
+use bowline_tls::{ClientTls, ServerTls, TlsError, check_protocol, end};
 
 /// What both ends made of a handshake: the client first.
 struct Outcome {
@@ -218,13 +218,32 @@ fn a_config_of_ones_own_is_taken_as_it_is() {
     config.alpn_protocols = vec![b"mine".to_vec()];
     let outcome = shake_hands(&client, "localhost", &ServerTls::from(config));
     outcome.client.unwrap();
-    let error = ClientTls::check_protocol(outcome.protocol.as_deref()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "the server wants to speak mine, not http/1.1"
-    );
-    ClientTls::check_protocol(Some(b"http/1.1")).unwrap();
-    ClientTls::check_protocol(None).unwrap();
+    let error = check_protocol(outcome.protocol.as_deref()).unwrap_err();
+    assert!(matches!(&error, TlsError::Protocol(agreed) if agreed == b"mine"));
+}
+
+#[test]
+fn what_was_agreed_on_is_http_1_1_or_nothing() {
+    check_protocol(Some(b"http/1.1")).unwrap();
+    check_protocol(None).unwrap();
+    for other in [
+        &b"h2"[..],
+        b"http/1.0",
+        b"HTTP/1.1",
+        b"http/1.1 ",
+        b"",
+        b"\xff\n",
+    ] {
+        let error = check_protocol(Some(other)).unwrap_err();
+        assert!(matches!(&error, TlsError::Protocol(agreed) if agreed == other));
+    }
+    let error = check_protocol(Some(b"h2\n")).unwrap_err();
+    let said = "the protocol agreed on is h2\\n, not http/1.1";
+    assert_eq!(error.to_string(), said);
+    assert!(error.source().is_none());
+    let error = std::io::Error::from(error);
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    assert!(error.get_ref().unwrap().is::<TlsError>());
 }
 
 #[test]

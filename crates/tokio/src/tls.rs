@@ -9,6 +9,8 @@ pub(crate) use bowline_tls::{ClientTls, ServerTls, end};
 use std::io;
 
 #[cfg(feature = "rustls-tls")]
+use bowline_tls::check_protocol;
+#[cfg(feature = "rustls-tls")]
 use tokio::net::TcpStream;
 
 #[cfg(feature = "rustls-tls")]
@@ -25,7 +27,7 @@ pub(crate) async fn connect(
     let stream = tokio_rustls::TlsConnector::from(config)
         .connect(name, stream)
         .await?;
-    ClientTls::check_protocol(stream.get_ref().1.alpn_protocol())?;
+    check_protocol(stream.get_ref().1.alpn_protocol())?;
     Ok(stream.into())
 }
 
@@ -35,5 +37,6 @@ pub(crate) async fn accept(stream: TcpStream, tls: ServerTls) -> io::Result<Encr
     let stream = tokio_rustls::TlsAcceptor::from(config)
         .accept(stream)
         .await?;
+    check_protocol(stream.get_ref().1.alpn_protocol())?;
     Ok(stream.into())
 }

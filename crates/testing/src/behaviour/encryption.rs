@@ -7,14 +7,14 @@ use bowline_io::Error;
 use bowline_tls::rustls::server::{ClientHello, ResolvesServerCert};
 use bowline_tls::rustls::sign::CertifiedKey;
 use bowline_tls::rustls::{ClientConfig, ServerConfig};
-use bowline_tls::{ClientTls, ServerTls};
+use bowline_tls::{ClientTls, ServerTls, TlsError};
 
 use super::bench::Bench;
 use super::carrier::{Carrier, Settings};
 use super::end::Whole;
 use super::peer::Peer;
 use super::run::topic;
-use super::wire::{Trust, showing, trusting};
+use super::wire::{Trust, showing, trust, trusting};
 use crate::certificates::{Authority, Identity, Validity};
 use crate::head::REQUEST;
 use crate::wire::{FIN, TEXT, frame};
@@ -22,6 +22,8 @@ use crate::wire::{FIN, TEXT, frame};
 topic!(encryption;
     both: [
         http_1_1_is_agreed_on,
+        a_peer_that_names_no_protocol_is_let_in,
+        another_protocol_than_http_1_1_is_refused,
         a_certificate_of_a_client_is_asked_for_and_shown,
         a_peer_that_does_not_encrypt_is_refused,
         a_client_without_a_certificate_is_refused_where_one_is_asked_for,
@@ -36,7 +38,6 @@ topic!(encryption;
     client: [
         a_server_of_an_unknown_authority_is_refused_by_default,
         the_server_is_told_which_host_is_wanted,
-        a_server_that_chooses_another_protocol_is_refused,
     ]
 );
 
@@ -44,6 +45,50 @@ fn http_1_1_is_agreed_on<C: Carrier>(bench: &Bench<C>) {
     let (mut ws, peer) = bench.open();
     assert_eq!(peer.protocol().as_deref(), Some(&b"http/1.1"[..]));
     bench.part(&mut ws, peer);
+}
+
+fn a_peer_that_names_no_protocol_is_let_in<C: Carrier>(bench: &Bench<C>) {
+    let bench = bench.trusting(speaking(&[], &[b"h2", b"http/1.1"]));
+    let (mut ws, peer) = bench.open();
+    assert_eq!(peer.protocol(), None);
+    bench.part(&mut ws, peer);
+}
+
+fn another_protocol_than_http_1_1_is_refused<C: Carrier>(bench: &Bench<C>) {
+    // Whichever end offers only this one, it is what is agreed on.
+    for (client, server) in [
+        (&[&b"http/1.1"[..], b"h2"][..], &[&b"h2"[..]][..]),
+        (&[b"h2"], &[b"h2", b"http/1.1"]),
+    ] {
+        let bench = bench.trusting(speaking(client, server));
+        let (ws, _) = bench.attempt(&bench.settings(), |peer| {
+            assert_eq!(peer.protocol().as_deref(), Some(&b"h2"[..]));
+            // Neither a request nor an answer comes.
+            assert!(!matches!(peer.try_hear(), Ok(true)));
+        });
+        let error = match ws.map(drop) {
+            Err(Error::Tls(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(TlsError::Protocol(agreed)) => assert_eq!(agreed, b"h2"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A client and a server that offer these protocols, with configs of their own.
+fn speaking(client: &[&[u8]], server: &[&[u8]]) -> Trust {
+    let protocols = |names: &[&[u8]]| names.iter().map(|name| name.to_vec()).collect();
+    let trust = trust();
+    let mut own = ClientConfig::clone(trust.client.config());
+    own.alpn_protocols = protocols(client);
+    let mut shown = ServerConfig::clone(trust.server.config());
+    shown.alpn_protocols = protocols(server);
+    Trust {
+        client: own.into(),
+        server: shown.into(),
+    }
 }
 
 fn a_certificate_of_a_client_is_asked_for_and_shown<C: Carrier>(bench: &Bench<C>) {
@@ -150,28 +195,6 @@ impl ResolvesServerCert for ForLocalhost {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let wanted = hello.server_name() == Some("localhost");
         wanted.then(|| self.0.resolve(hello)).flatten()
-    }
-}
-
-fn a_server_that_chooses_another_protocol_is_refused<C: Carrier>(bench: &Bench<C>) {
-    let authority = Authority::new("known");
-    let mut client = ClientConfig::clone(trusting(&authority).config());
-    client.alpn_protocols = [&b"http/1.1"[..], b"mine"].map(<[u8]>::to_vec).into();
-    let server = showing(&authority.server(&["127.0.0.1"], Validity::Now));
-    let mut server = ServerConfig::clone(server.config());
-    server.alpn_protocols = vec![b"mine".to_vec()];
-    let bench = bench.trusting(Trust {
-        client: client.into(),
-        server: server.into(),
-    });
-    let (ws, _) = bench.attempt(&bench.settings(), |peer| {
-        assert_eq!(peer.protocol().as_deref(), Some(&b"mine"[..]));
-        // No request comes.
-        assert!(!matches!(peer.try_hear(), Ok(true)));
-    });
-    match ws.map(drop) {
-        Err(Error::Tls(_)) => {}
-        other => panic!("{other:?}"),
     }
 }
 
