@@ -13,7 +13,7 @@ const LIMITS: &[(&str, usize)] = &[("bowline-frame", 2), ("bowline-tokio", 22)];
 pub(crate) fn check(step: &mut Step, scope: &Scope<'_>) -> Result<String> {
     let mut counts = Vec::new();
     for package in scope.packages().filter(|package| package.published) {
-        let others = others(scope.workspace, &package.name)?;
+        let others = others(scope.workspace, &package.name, "")?;
         let names: Vec<_> = others.iter().map(String::as_str).collect();
         step.note(&format!("{}: {}", package.name, names.join(" ")))?;
         counts.push((package.name.as_str(), others.len()));
@@ -32,11 +32,12 @@ pub(crate) fn check(step: &mut Step, scope: &Scope<'_>) -> Result<String> {
     Ok(counts.join(", "))
 }
 
-/// The crates of others that `name` stands on without any feature, directly or not.
-fn others(workspace: &Workspace, name: &str) -> Result<BTreeSet<String>> {
+/// The crates of others that `name` stands on with these features alone, directly or not.
+fn others(workspace: &Workspace, name: &str, features: &str) -> Result<BTreeSet<String>> {
     let output = cargo(&workspace.root)
         .args(["tree", "--edges", "normal", "--prefix", "none"])
         .args(["--no-default-features", "--locked", "--package", name])
+        .args(["--features", features])
         .output()?;
     if !output.status.success() {
         let error = String::from_utf8_lossy(&output.stderr);
@@ -63,6 +64,33 @@ mod tests {
         let tree = "bowline-io v0.1.0 (here)\nbytes v1.11.1\nhttp v1.5.0\nbytes v1.11.1 (*)\n\n";
         let names = BTreeSet::from(["bytes".to_owned(), "http".to_owned()]);
         assert_eq!(listed(tree), names);
+    }
+
+    // A second provider of cryptography in a build makes rustls forget the first, which a program may count on.
+    #[test]
+    fn only_the_feature_for_it_brings_a_provider() {
+        let workspace = Workspace::here().unwrap();
+        let providers = |name: &str, features: &[&str]| {
+            let others = others(&workspace, name, &features.join(",")).unwrap();
+            let known = ["aws-lc-rs", "ring"].map(str::to_owned);
+            others
+                .intersection(&known.into())
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let roots = ["native-roots", "platform-verifier", "webpki-roots"];
+        assert_eq!(providers("bowline-tls", &roots), [""; 0]);
+        assert_eq!(providers("bowline-tls", &["ring"]), ["ring"]);
+        let roots = [
+            "rustls-platform-verifier",
+            "rustls-tls-native-roots",
+            "rustls-tls-webpki-roots",
+        ];
+        for carrier in ["tokio", "futures", "smol", "async-std", "blocking"] {
+            let name = format!("bowline-{carrier}");
+            assert_eq!(providers(&name, &roots), [""; 0], "{carrier}");
+            assert_eq!(providers(&name, &["tls"]), ["ring"], "{carrier}");
+        }
     }
 
     #[test]

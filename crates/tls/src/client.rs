@@ -3,12 +3,16 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use crate::{TlsError, pem};
 
 /// What a client encrypts with: whose certificates it trusts and which one it shows itself. Cloning is cheap.
 ///
 /// A config of your own is taken as it is, with its cryptography, its protocols (ALPN) and its verification. If a server
 /// chooses another protocol of it than `http/1.1`, connecting fails with [`TlsError::Protocol`](crate::TlsError::Protocol).
-/// The constructors offer `http/1.1`, TLS 1.2 and 1.3, use ring, and don't touch the provider of the process.
+/// The constructors offer `http/1.1`, TLS 1.2 and 1.3, use ring or the provider that is given, and don't touch the one of
+/// the process.
 ///
 /// # Examples
 ///
@@ -29,6 +33,23 @@ impl ClientTls {
     /// The config.
     pub const fn config(&self) -> &Arc<ClientConfig> {
         &self.0
+    }
+
+    /// Shows a certificate to servers that ask for one: the chain, the client's own first, and its private key, both as
+    /// PEM.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if they can't be read, or don't belong together.
+    pub fn client_certificate(self, chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
+        let mut config = ClientConfig::clone(&self.0);
+        let certified = CertifiedKey::from_der(
+            pem::certificates(chain)?,
+            pem::private_key(key)?,
+            config.crypto_provider(),
+        )?;
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        Ok(Self(Arc::new(config)))
     }
 
     /// The name that the server's certificate must be good for, and that is sent to it (SNI) unless it is an address.
@@ -54,19 +75,16 @@ impl From<ClientConfig> for ClientTls {
     }
 }
 
+/// With ring, so that nobody need name a provider.
 #[cfg(feature = "ring")]
 mod constructors {
     use std::sync::Arc;
 
-    use rustls::client::WantsClientCert;
-    use rustls::client::danger::ServerCertVerifier;
-    use rustls::sign::{CertifiedKey, SingleCertAndKey};
-    use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+    use rustls::RootCertStore;
 
     use super::ClientTls;
-    use crate::protocol::HTTP_1_1;
     use crate::unverified::Unverified;
-    use crate::{TlsError, pem, provider};
+    use crate::{RING_SPEAKS, TlsError, pem, provider};
 
     impl ClientTls {
         /// Trusts the authorities in `pem`, one certificate or several, and nobody else.
@@ -79,98 +97,55 @@ mod constructors {
             for certificate in pem::certificates(pem)? {
                 roots.add(certificate)?;
             }
-            Ok(Self::trusting(roots))
-        }
-
-        /// Trusts the authorities that Mozilla trusts, as they were when this crate was built. Needs nothing of the
-        /// machine.
-        ///
-        /// All connections share one config, and with it the sessions that make a second handshake cheaper.
-        #[cfg(feature = "webpki-roots")]
-        pub fn webpki_roots() -> Self {
-            static SHARED: std::sync::OnceLock<ClientTls> = std::sync::OnceLock::new();
-            let shared = SHARED.get_or_init(|| {
-                Self::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
-            });
-            shared.clone()
-        }
-
-        /// Trusts the authorities that the operating system lists now, or the file and folder that `SSL_CERT_FILE`
-        /// and `SSL_CERT_DIR` name. Reads files: make it once.
-        ///
-        /// Certificates that can't be used are passed over, as there are some on many machines.
-        ///
-        /// # Errors
-        ///
-        /// [`TlsError::NoCertificate`] if there is none.
-        #[cfg(feature = "native-roots")]
-        pub fn native_roots() -> Result<Self, TlsError> {
-            let mut found = rustls_native_certs::load_native_certs();
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let why = found.errors.pop().map(Into::into);
-                return Err(TlsError::NoCertificate(why));
-            }
-            Ok(Self::trusting(roots))
-        }
-
-        /// Leaves the judgement of certificates to the operating system, with what its owner or administrator has
-        /// set. Make it once.
-        ///
-        /// # Errors
-        ///
-        /// [`TlsError`] if the operating system's verifier can't be set up.
-        #[cfg(feature = "platform-verifier")]
-        pub fn platform_verifier() -> Result<Self, TlsError> {
-            let verifier = rustls_platform_verifier::Verifier::new(provider())?;
-            Ok(Self::verified_by(Arc::new(verifier)))
+            Self::build(provider(), |config| config.with_root_certificates(roots))
         }
 
         /// Trusts **anybody**: the stream is encrypted, but whoever stands in between can read and change all of it.
         ///
         /// It is for looking at a server on one's own machine.
         pub fn dangerous_without_verification() -> Self {
-            Self::verified_by(Arc::new(Unverified(provider())))
-        }
-
-        /// Shows a certificate to servers that ask for one: the chain, the client's own first, and its private key,
-        /// both as PEM.
-        ///
-        /// # Errors
-        ///
-        /// [`TlsError`] if they can't be read, or don't belong together.
-        pub fn client_certificate(self, chain: &[u8], key: &[u8]) -> Result<Self, TlsError> {
-            let mut config = ClientConfig::clone(&self.0);
-            let certified = CertifiedKey::from_der(
-                pem::certificates(chain)?,
-                pem::private_key(key)?,
-                config.crypto_provider(),
-            )?;
-            config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
-            Ok(Self(Arc::new(config)))
-        }
-
-        fn trusting(roots: RootCertStore) -> Self {
-            Self::finish(builder().with_root_certificates(roots))
-        }
-
-        fn verified_by(verifier: Arc<dyn ServerCertVerifier>) -> Self {
+            let verifier = Arc::new(Unverified(provider()));
             // `dangerous` is rustls' word for any verifier that is not its own.
-            let builder = builder().dangerous();
-            Self::finish(builder.with_custom_certificate_verifier(verifier))
-        }
-
-        fn finish(builder: ConfigBuilder<ClientConfig, WantsClientCert>) -> Self {
-            let mut config = builder.with_no_client_auth();
-            config.alpn_protocols = vec![HTTP_1_1.to_vec()];
-            Self(Arc::new(config))
+            Self::build(provider(), |config| {
+                config
+                    .dangerous()
+                    .with_custom_certificate_verifier(verifier)
+            })
+            .expect(RING_SPEAKS)
         }
     }
+}
 
-    fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
-        ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks both versions")
+#[cfg(any(
+    feature = "native-roots",
+    feature = "platform-verifier",
+    feature = "ring",
+    feature = "webpki-roots"
+))]
+mod build {
+    use std::sync::Arc;
+
+    use rustls::client::WantsClientCert;
+    use rustls::crypto::CryptoProvider;
+    use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+
+    use super::ClientTls;
+    use crate::TlsError;
+    use crate::protocol::HTTP_1_1;
+
+    impl ClientTls {
+        /// What every constructor makes, but for whom it trusts.
+        pub(crate) fn build(
+            provider: Arc<CryptoProvider>,
+            trust: impl FnOnce(
+                ConfigBuilder<ClientConfig, WantsVerifier>,
+            ) -> ConfigBuilder<ClientConfig, WantsClientCert>,
+        ) -> Result<Self, TlsError> {
+            let builder = ClientConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()?;
+            let mut config = trust(builder).with_no_client_auth();
+            config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+            Ok(Self(Arc::new(config)))
+        }
     }
 }

@@ -3,9 +3,9 @@
 
 mod client;
 mod error;
-#[cfg(feature = "ring")]
 mod pem;
 mod protocol;
+mod roots;
 mod server;
 #[cfg(feature = "ring")]
 mod unverified;
@@ -17,11 +17,15 @@ pub use server::ServerTls;
 
 pub use rustls;
 
-/// What the constructors encrypt with, named so that no choice of the whole program is asked for.
+/// What the constructors without a word for it encrypt with, named so that no choice of the whole program is asked for.
 #[cfg(feature = "ring")]
 fn provider() -> std::sync::Arc<rustls::crypto::CryptoProvider> {
     std::sync::Arc::new(rustls::crypto::ring::default_provider())
 }
+
+/// Why no constructor fails for its provider.
+#[cfg(feature = "ring")]
+const RING_SPEAKS: &str = "ring speaks both versions";
 
 /// What a read has come to where TLS ended without saying so (`close_notify`): the end, as over TCP.
 ///

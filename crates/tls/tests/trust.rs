@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use bowline_testing::certificates::{Authority, Identity, Validity};
+use bowline_tls::rustls::crypto::ring;
 use bowline_tls::rustls::{
     AlertDescription, CertificateError, ClientConnection, Connection, Error, ServerConnection,
 };
@@ -149,6 +150,36 @@ fn the_systems_authorities_are_read() {
         }
         Err(error) => assert!(matches!(error, TlsError::NoCertificate(_)), "{error:?}"),
     }
+}
+
+#[test]
+fn a_provider_that_is_given_is_used() {
+    let mut own = ring::default_provider();
+    own.cipher_suites.truncate(1);
+    let own = Arc::new(own);
+    let identity = Authority::new("ours").server(&["localhost"], Validity::Now);
+    // A system may know no authority at all, and says so.
+    let made = [
+        ClientTls::webpki_roots_with_provider(Arc::clone(&own)).ok(),
+        ClientTls::native_roots_with_provider(Arc::clone(&own)).ok(),
+        ClientTls::platform_verifier_with_provider(Arc::clone(&own)).ok(),
+    ];
+    assert!(made[0].is_some());
+    for client in made.into_iter().flatten() {
+        let config = client.config();
+        assert!(Arc::ptr_eq(config.crypto_provider(), &own));
+        assert_eq!(config.alpn_protocols, [b"http/1.1"]);
+        let outcome = shake_hands(&client, "localhost", &serving(&identity));
+        assert!(matches!(outcome.client, Err(Error::InvalidCertificate(_))));
+    }
+}
+
+#[test]
+fn a_provider_that_speaks_nothing_is_an_error() {
+    let mut mute = ring::default_provider();
+    mute.cipher_suites.clear();
+    let error = ClientTls::webpki_roots_with_provider(Arc::new(mute)).unwrap_err();
+    assert!(matches!(error, TlsError::Rustls(_)), "{error:?}");
 }
 
 #[test]
