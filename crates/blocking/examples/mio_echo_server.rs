@@ -1,7 +1,9 @@
-//! Echoes every message of any number of clients on one thread, with a readiness loop: `mio_echo_server ADDR`.
+//! Echoes every message of any number of clients on one thread, with a readiness loop:
+//! `mio_echo_server ADDR [--no-deflate]`.
 //!
 //! It stands on `bowline-handshake` and `bowline-proto` alone, which neither read nor write: each client is a value that
-//! is told what has come, and says what it waits for. The first line of output is the address it listens on.
+//! is told what has come, and says what it waits for. Compression is a value too, which the one agrees on and the other
+//! applies. The first line of output is the address it listens on.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -10,6 +12,7 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bowline_deflate::PerMessageDeflate;
 use bowline_frame::Role;
 use bowline_handshake::{OriginPolicy, ServerConfig, ServerHandshake, ServerHead};
 use bowline_proto::{Config, Connection, EventRef, Wants};
@@ -18,16 +21,29 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1);
-    let address = address.ok_or("usage: mio_echo_server ADDR")?;
+    const USAGE: &str = "usage: mio_echo_server ADDR [--no-deflate]";
+    let mut arguments = std::env::args().skip(1);
+    let address = arguments.next().ok_or(USAGE)?;
+    let deflate = match arguments.next().as_deref() {
+        None => Some(PerMessageDeflate::new()),
+        Some("--no-deflate") => None,
+        Some(_) => return Err(USAGE.into()),
+    };
     let listener = TcpListener::bind(address.parse()?)?;
     println!("listening on ws://{}", listener.local_addr()?);
-    Ok(serve(listener)?)
+    Ok(serve(listener, deflate)?)
 }
 
 /// Serves all clients, for ever.
-pub(crate) fn serve(mut listener: TcpListener) -> io::Result<()> {
-    let config = Arc::new(ServerConfig::default().origin(OriginPolicy::Any));
+pub(crate) fn serve(
+    mut listener: TcpListener,
+    deflate: Option<PerMessageDeflate>,
+) -> io::Result<()> {
+    let mut config = ServerConfig::default().origin(OriginPolicy::Any);
+    if let Some(deflate) = deflate {
+        config = config.extension(Arc::new(deflate));
+    }
+    let config = Arc::new(config);
     let mut poll = Poll::new()?;
     let mut events = Events::with_capacity(1024);
     poll.registry()

@@ -8,14 +8,18 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use bowline_blocking::{CloseCode, Connector, Error, Message};
+use bowline_blocking::{CloseCode, Connector, Error, Message, PerMessageDeflate};
 use bowline_testing::payload;
 use bowline_testing::wire::{TEXT, close_frame, frame_from};
 
 fn start() -> SocketAddr {
+    start_with(Some(PerMessageDeflate::new()))
+}
+
+fn start_with(deflate: Option<PerMessageDeflate>) -> SocketAddr {
     let listener = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    thread::spawn(move || mio_echo_server::serve(listener));
+    thread::spawn(move || mio_echo_server::serve(listener, deflate));
     address
 }
 
@@ -44,6 +48,21 @@ fn many_clients_are_echoed_at_once() {
         .collect();
     for client in clients {
         client.join().unwrap();
+    }
+}
+
+#[test]
+fn messages_are_compressed_unless_told() {
+    let message = Message::from("round and round, ".repeat(10_000));
+    for (deflate, compresses) in [(Some(PerMessageDeflate::new()), true), (None, false)] {
+        let url = format!("ws://{}/", start_with(deflate));
+        let connector = Connector::new().extension(PerMessageDeflate::new());
+        let mut ws = connector.connect(&*url).unwrap();
+        ws.send(message.clone()).unwrap();
+        assert_eq!(ws.recv().unwrap().as_ref(), Some(&message));
+        assert_eq!(ws.arrival().wire_len < message.len() as u64, compresses);
+        ws.close(CloseCode::NORMAL).unwrap();
+        assert!(ws.ended().unwrap().clean);
     }
 }
 
