@@ -1,3 +1,4 @@
+use std::mem;
 use std::time::Duration;
 
 use bowline_extension::{Compress, Encode, ExtensionError, Outgoing, Progress};
@@ -149,6 +150,11 @@ impl Outbound {
     ///
     /// [`SendError::Closed`] after a Close; [`SendError::InsideMessage`] while a message is being sent in
     /// fragments; [`SendError::Extension`].
+    ///
+    /// # Panics
+    ///
+    /// If the extension does. A Close with code 1011 is queued then, as when it fails, and nothing goes through it any
+    /// more; what was queued before is whole.
     #[inline]
     pub fn send(&mut self, message: Message) -> Result<(), SendError> {
         let kind = message.kind();
@@ -214,13 +220,13 @@ impl Outbound {
         let frame = match prepared.find(&key, compress) {
             Some(frame) => {
                 if let Some((_, payload)) = &frame {
-                    extension.encode.interrupt();
                     extension.volume.add(message.len(), payload.len());
+                    self.interrupt();
                 }
                 frame
             }
             None => {
-                extension.encode.interrupt();
+                self.interrupt();
                 let encoded = self.encode(kind, message.as_bytes())?;
                 let frame = encoded.map(|(rsv, payload)| (rsv, compact(payload)));
                 prepared.keep(key, compress, frame.clone());
@@ -435,11 +441,11 @@ impl Outbound {
 
     /// Lets the extension give back memory: no message was sent for a while.
     pub(crate) fn release(&mut self) {
-        if let Some(extension) = &mut self.extension
-            && self.fragments.is_none()
-        {
-            extension.encode.release();
-            extension.held = false;
+        if self.fragments.is_none() {
+            self.guarded(|extension| {
+                extension.held = false;
+                extension.encode.release();
+            });
         }
     }
 
@@ -515,47 +521,84 @@ impl Outbound {
 
     /// Begins a message; `None` if it is to be sent as it is.
     fn begin(&mut self, message: &Outgoing) -> Option<Rsv> {
-        let extension = self.extension.as_mut()?;
-        let rsv = extension.encode.begin(message)?;
-        extension.encoded = extension.encoded.wrapping_add(1);
-        extension.held = extension.release_after.is_some();
-        Some(rsv)
+        self.guarded(|extension| {
+            let rsv = extension.encode.begin(message)?;
+            extension.encoded = extension.encoded.wrapping_add(1);
+            extension.held = extension.release_after.is_some();
+            Some(rsv)
+        })?
+    }
+
+    /// Tells the extension that a message passes which was encoded elsewhere.
+    fn interrupt(&mut self) {
+        self.guarded(|extension| extension.encode.interrupt());
+    }
+
+    /// Lets the extension work, if there is one. Should it panic, its state is lost as if it had failed, and a Close is
+    /// queued before the panic goes on.
+    fn guarded<R>(&mut self, work: impl FnOnce(&mut Extended) -> R) -> Option<R> {
+        let unwinding = Unwinding(self);
+        let done = unwinding.0.extension.as_deref_mut().map(work);
+        mem::forget(unwinding);
+        done
+    }
+
+    /// Queues a Close: the extension's state is lost, and with it what the peer could make of later messages.
+    fn extension_failed(&mut self, error: &ExtensionError) {
+        self.close(Some(&CloseFrame::truncated(
+            error.close_code(),
+            &error.to_string(),
+        )));
     }
 
     /// Lets the extension encode a run of the message that was begun, so that the peer can decode all of it.
     fn encode_run(&mut self, mut payload: &[u8], last: bool) -> Result<BytesMut, SendError> {
         let mut out = BytesMut::new();
-        let Some(extension) = &mut self.extension else {
-            return Ok(BytesMut::from(payload));
-        };
-        let mut flushing = false;
-        let error = loop {
-            let before = (payload.len(), out.len());
-            let progress = match flushing {
-                false => extension.encode.encode(&mut payload, last, &mut out, STEP),
-                true => extension.encode.flush(&mut out, STEP),
-            };
-            extension.volume.add(
-                before.0.saturating_sub(payload.len()),
-                out.len().saturating_sub(before.1),
-            );
-            match progress {
-                Ok(Progress::NeedRoom) if before != (payload.len(), out.len()) => {}
-                Ok(Progress::Done) if last && payload.is_empty() => return Ok(out),
-                Ok(Progress::NeedInput) if !last && payload.is_empty() => match flushing {
-                    false => flushing = true,
-                    true => return Ok(out),
-                },
-                Ok(_) => break ExtensionError::internal("extension made no progress"),
-                Err(error) => break error,
+        let encoded = self.guarded(|extension| {
+            let mut flushing = false;
+            loop {
+                let before = (payload.len(), out.len());
+                let progress = match flushing {
+                    false => extension.encode.encode(&mut payload, last, &mut out, STEP),
+                    true => extension.encode.flush(&mut out, STEP),
+                };
+                extension.volume.add(
+                    before.0.saturating_sub(payload.len()),
+                    out.len().saturating_sub(before.1),
+                );
+                match progress {
+                    Ok(Progress::NeedRoom) if before != (payload.len(), out.len()) => {}
+                    Ok(Progress::Done) if last && payload.is_empty() => return Ok(()),
+                    Ok(Progress::NeedInput) if !last && payload.is_empty() => match flushing {
+                        false => flushing = true,
+                        true => return Ok(()),
+                    },
+                    Ok(_) => {
+                        return Err(ExtensionError::internal("extension made no progress"));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-        };
-        // Its state is lost, and with it what the peer could make of later messages.
-        self.close(Some(&CloseFrame::truncated(
-            error.close_code(),
-            &error.to_string(),
-        )));
-        Err(SendError::Extension(error))
+        });
+        match encoded {
+            None => Ok(BytesMut::from(payload)),
+            Some(Ok(())) => Ok(out),
+            Some(Err(error)) => {
+                self.extension_failed(&error);
+                Err(SendError::Extension(error))
+            }
+        }
+    }
+}
+
+/// The extension is at work.
+struct Unwinding<'a>(&'a mut Outbound);
+
+/// It has panicked.
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        self.0
+            .extension_failed(&ExtensionError::internal("the extension panicked"));
     }
 }
 

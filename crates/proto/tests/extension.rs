@@ -2,14 +2,18 @@
 
 mod driver;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bowline_extension::{Compress, Decode, Encode, Extension, ExtensionError, Outgoing, Progress};
 use bowline_frame::{CloseCode, Message, MessageKind, Role, Rsv};
 use bowline_proto::{Config, Connection, EventRef, Inbound, Outbound, Prepared, SendError};
-use bowline_testing::extension::RunLength;
+use bowline_testing::extension::{Panicking, RunLength};
 use bowline_testing::hex::assert_bytes_eq;
-use bowline_testing::wire::{BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, frame};
+use bowline_testing::wire::{
+    BINARY, CLOSE, CONT, FIN, PING, PONG, RSV2, RSV3, TEXT, frame, whole_frames,
+};
 use bowline_testing::{feed, payload};
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 use driver::{Driver, Seen, WAYS, Way, connection};
 
@@ -619,6 +623,38 @@ fn messages() -> [Message; 8] {
         Message::from(payload::repeat(7, 900)),
         Message::from("ééééé"),
     ]
+}
+
+#[test]
+fn an_extension_that_panics_closes_the_connection_as_one_that_fails() {
+    type Sends = fn(&mut Outbound, &str);
+    let ways: [Sends; 4] = [
+        |out, text| out.send(text.into()).unwrap(),
+        |out, text| out.send_ref(Message::from(text).as_ref()).unwrap(),
+        |out, text| out.send_prepared(&mut Prepared::new(text.into())).unwrap(),
+        |out, text| {
+            let payload = Bytes::copy_from_slice(text.as_bytes());
+            out.fragment(MessageKind::Text, payload, false).unwrap();
+        },
+    ];
+    for send in ways {
+        let (encode, _) = Panicking.boxed().split();
+        let mut out = Outbound::server(&Config::new(Role::Server), Some(encode));
+        out.send("before".into()).unwrap();
+        let panicked = catch_unwind(AssertUnwindSafe(|| send(&mut out, "now panic")));
+        assert!(panicked.is_err());
+        assert!(out.is_closed());
+        assert!(matches!(out.send("behind".into()), Err(SendError::Closed)));
+        let mut wire = vec![0; out.len()];
+        out.transmit().copy_to_slice(&mut wire);
+        let frames = whole_frames(&wire);
+        assert_eq!(frames.len(), 2, "{frames:?}");
+        assert_eq!(
+            frames[1],
+            (CLOSE, b"\x03\xf3the extension panicked".to_vec())
+        );
+        assert!(out.is_done());
+    }
 }
 
 #[track_caller]

@@ -1,7 +1,9 @@
 //! A small extension: it uses reserved bits, changes lengths, keeps history and leaves some messages alone.
 
+mod panicking;
 mod releasing;
 
+pub use panicking::Panicking;
 pub use releasing::{Released, Releasing};
 
 use bowline_extension::{
