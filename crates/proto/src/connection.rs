@@ -210,6 +210,11 @@ impl Connection {
         self.deadlines.shut_down();
     }
 
+    /// Says that output moved at `at` that the transmit doesn't count. See [`Deadlines::output_moved`].
+    pub fn output_moved(&mut self, at: Instant) {
+        self.deadlines.output_moved(at);
+    }
+
     /// How the connection ended, as far as that is known now.
     pub fn ended(&self) -> Ended {
         self.deadlines.ended(&self.inbound, self.outbound.status())

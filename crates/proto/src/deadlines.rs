@@ -249,6 +249,18 @@ impl Deadlines {
         self.shut_down = true;
     }
 
+    /// Says that output moved at `at` that [`Outbound`] doesn't count: bytes that the transport had taken and held
+    /// back, such as records of TLS. The deadlines of writing and closing run from there then, as from a byte written.
+    ///
+    /// It means something while a deadline runs: call it behind [`wants`](Self::wants), and before
+    /// [`handle_timeout`](Self::handle_timeout).
+    pub fn output_moved(&mut self, at: Instant) {
+        let at = self.moment(at);
+        if self.moved == Moment::NEVER || self.moved < at {
+            self.moved = at;
+        }
+    }
+
     /// Says that the transport failed: there is nothing to wait for.
     pub const fn give_up(&mut self, by: EndedBy) {
         self.gave_up = true;

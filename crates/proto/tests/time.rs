@@ -276,6 +276,28 @@ fn output_that_moves_is_never_late() {
 }
 
 #[test]
+fn output_that_moves_in_the_transport_is_not_late_either() {
+    let (mut server, t) = start(Role::Server, Config::new(Role::Server).keepalive(None));
+    server.connection.send(Message::from("0123456789")).unwrap();
+    assert_eq!(until(&mut server, t), Some(t + s(30)));
+    server.connection.output_moved(t + s(29));
+    assert_eq!(server.connection.handle_timeout(t + s(30)), None);
+    assert_eq!(until(&mut server, t + s(30)), Some(t + s(59)));
+    // What is told late puts nothing back.
+    server.connection.output_moved(t + s(10));
+    assert_eq!(until(&mut server, t + s(31)), Some(t + s(59)));
+    let timeout = server.connection.handle_timeout(t + s(59));
+    assert_eq!(timeout, Some(Timeout::Write { after: s(30) }));
+
+    // The close deadline runs from the last byte of ours too.
+    let (mut server, t) = start(Role::Server, Config::new(Role::Server).keepalive(None));
+    server.connection.close(None);
+    assert_eq!(until(&mut server, t), Some(t + s(5)));
+    server.connection.output_moved(t + s(4));
+    assert_eq!(until(&mut server, t + s(4)), Some(t + s(9)));
+}
+
+#[test]
 fn output_of_which_nothing_is_taken_ends_the_connection() {
     for write in [Some(s(30)), None] {
         let config = Config::new(Role::Server).keepalive(None).write(write);
