@@ -103,7 +103,7 @@ impl<C: Carrier> Acceptor<C> {
         let mut opening = self.settings.open();
         let reading = dialogue.read(|read| opening.handle(read));
         let opened = match until::<T::Timer, _>(deadline, reading).await {
-            Some(opened) => opened?,
+            Some(opened) => opened.map_err(Error::from_transport)?,
             None => opening.handle_timeout(),
         };
         let terms = self.settings.terms(deadline);
@@ -159,7 +159,7 @@ impl<R: Runtime> Acceptor<R> {
         let stream = until::<Clock<R>, _>(deadline, R::accept_encrypted(stream, tls))
             .await
             .ok_or_else(|| settings.timed_out())?
-            .map_err(Error::Tls)?;
+            .map_err(Error::from_encryption)?;
         self.open_by(deadline, stream).await
     }
 
@@ -244,7 +244,8 @@ impl<T: Transport> Upgrading<T> {
         let accepted = self.upgrade.accept();
         let written =
             until::<T::Timer, _>(terms.deadline, dialogue.write(&accepted.response)).await;
-        written.ok_or_else(|| terms.timed_out())??;
+        let written = written.ok_or_else(|| terms.timed_out())?;
+        written.map_err(Error::from_transport)?;
         Ok(WebSocket::open(
             Role::Server,
             dialogue,
@@ -320,7 +321,8 @@ impl<T: Transport> Upgrading<T> {
     /// Not cancel safe: if the future is dropped, so is the stream.
     pub async fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
         let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
-        Ok(self.stage.finish(refusal.response()).await?)
+        let finished = self.stage.finish(refusal.response()).await;
+        finished.map_err(Error::from_transport)
     }
 }
 
@@ -370,7 +372,8 @@ impl<T: Transport> Http<T> {
     /// Not cancel safe: if the future is dropped, so is the stream.
     pub async fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
         let bytes = self.request.respond(&response).map_err(Error::invalid)?;
-        Ok(self.stage.finish(&bytes).await?)
+        let finished = self.stage.finish(&bytes).await;
+        finished.map_err(Error::from_transport)
     }
 
     /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.

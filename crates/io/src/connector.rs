@@ -111,7 +111,9 @@ impl<R: Runtime> Connector<R> {
             let stream = race::<R>(addresses).await.map_err(Error::Connect)?;
             match tls {
                 None => Ok(stream),
-                Some(tls) => R::encrypt(stream, host, tls).await.map_err(Error::Tls),
+                Some(tls) => R::encrypt(stream, host, tls)
+                    .await
+                    .map_err(Error::from_encryption),
             }
         };
         let stream = until::<Clock<R>, _>(deadline, connecting)

@@ -74,6 +74,11 @@ impl<T: Transport> Sender<T> {
     /// [`Error::Closed`] after a Close or the end; [`Error::Transport`] or [`Error::Timeout`] if writing
     /// failed, here or earlier and nobody was told; [`Error::Send`].
     ///
+    /// # Panics
+    ///
+    /// If the extension does. The connection is being closed with 1011 then, as when it fails: other senders find it
+    /// closed, and the receiver sees the closing handshake through.
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe: if the future is dropped, the message was not queued, or it will be sent whole.

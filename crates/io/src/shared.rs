@@ -3,6 +3,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use bowline_proto::{Config, Outbound, OutboundStatus};
@@ -89,7 +90,8 @@ impl<W: PollWrite> Shared<W> {
 
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_, W> {
-        // A panic while the lock was held is a transport's; what it guards is still whole.
+        // A panic while the lock was held is a transport's or an extension's. What the lock guards is still whole, and
+        // after an extension's it is being closed.
         let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         Locked { shared: self, out }
     }
@@ -171,7 +173,7 @@ impl<W: PollWrite> Locked<'_, W> {
         match &mut self.out.writer {
             Some(writer) => match writer.poll_shutdown(&mut inner) {
                 Poll::Ready(Err(error)) => {
-                    self.out.fail(error.into());
+                    self.out.fail(Error::from_transport(error));
                     Poll::Ready(())
                 }
                 Poll::Ready(Ok(())) => {
@@ -289,7 +291,7 @@ impl<W: PollWrite> Out<W> {
         match self.write(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(error)) => {
-                self.fail(error.into());
+                self.fail(Error::from_transport(error));
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,
@@ -363,6 +365,10 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
             || out.unflushed
             || (out.failure.as_ref()).is_some_and(|failure| failure.has_cause());
         self.shared.busy.store(busy, Ordering::Release);
+        if busy && out.outbound.is_closed() && thread::panicking() {
+            // The extension's, and there is a Close to see to, of which nobody else will tell.
+            self.shared.waiters.wake_all();
+        }
         let holding = out.outbound.is_holding();
         if holding != self.shared.holding.load(Ordering::Relaxed) {
             self.shared.holding.store(holding, Ordering::Release);

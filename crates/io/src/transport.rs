@@ -23,7 +23,9 @@ pub trait Transport: 'static {
 
 /// The reading half of a [`Transport`].
 ///
-/// Dropping it releases the half; nothing is called after an error or the end.
+/// Dropping it releases the half; nothing is called after an error or the end. An error of the kind
+/// [`InvalidData`](io::ErrorKind::InvalidData) says that what came is not the peer's, as a record of TLS that was
+/// changed: it is told as [`Error::Tls`](crate::Error::Tls). So it is where writing fails.
 pub trait PollRead: Unpin + 'static {
     /// Reads into `buffer`, which is not empty, and gives the number of bytes read; 0 is the end.
     ///

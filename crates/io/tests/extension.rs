@@ -2,9 +2,11 @@
 
 mod common;
 
-use bowline_io::{Config, Memory, Message, MessageKind, Role, WebSocket};
-use bowline_testing::extension::RunLength;
-use bowline_testing::wire::{BINARY, FIN, RSV2, RSV3, whole_frames};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bowline_io::{Config, EndedBy, Error, Memory, Message, MessageKind, Role, WebSocket};
+use bowline_testing::extension::{Panicking, RunLength};
+use bowline_testing::wire::{BINARY, CLOSE, FIN, RSV2, RSV3, close_frame, whole_frames};
 use bowline_testing::{payload, random};
 use bytes::{Bytes, BytesMut};
 
@@ -194,4 +196,36 @@ fn what_decodes_to_more_than_the_limit_is_answered_with_1009() {
     executor.run();
     assert_eq!(receiving.take().unwrap(), "the peer passed a limit");
     assert_eq!(sending.take().unwrap(), 1009);
+}
+
+#[test]
+fn an_extension_that_panics_closes_the_connection_for_all_tasks() {
+    let config = Config::new(Role::Server).keepalive(None);
+    let (script, transport) = Script::new();
+    let extension = Some(Panicking.boxed());
+    let socket = WebSocket::new(Role::Server, transport, &config, extension, BytesMut::new());
+    let (mut receiver, sender) = socket.split();
+    let mut executor = Executor::new();
+    let receiving = executor.spawn(async move {
+        let received = receiver.recv().await;
+        (received, receiver)
+    });
+    executor.run();
+    let panicked = catch_unwind(AssertUnwindSafe(|| complete(sender.send("now panic"))));
+    assert!(panicked.is_err());
+    // Nothing goes through it any more, and the lock is whole.
+    assert!(matches!(
+        complete(sender.send("behind")),
+        Err(Error::Closed)
+    ));
+    assert!(sender.is_closed());
+    // The receiver was woken, and has written the Close.
+    executor.run();
+    let reason = b"\x03\xf3the extension panicked".to_vec();
+    assert_eq!(whole_frames(&script.output()), [(CLOSE, reason)]);
+    script.send(close_frame(Role::Server, 1011, ""));
+    script.end();
+    let (received, receiver) = executor.finish(&receiving);
+    assert_eq!(received.unwrap(), None);
+    assert_eq!(receiver.ended().unwrap().by, EndedBy::Us);
 }

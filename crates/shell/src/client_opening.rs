@@ -39,7 +39,7 @@ impl ClientOpening {
     pub fn handle_failure(&mut self, failed: io::Error) -> Error {
         match self.handshake.handle_eof() {
             refused @ ClientHandshakeError::Refused(_) => refused.into(),
-            _ => failed.into(),
+            _ => Error::from_transport(failed),
         }
     }
 

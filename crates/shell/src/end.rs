@@ -20,6 +20,7 @@ impl Failure {
     pub fn new(error: Error) -> Self {
         let cause = match &error {
             Error::Transport(error) => Some(Error::Transport(copy(error))),
+            Error::Tls(error) => Some(Error::Tls(copy(error))),
             Error::Timeout(timeout) => Some(Error::Timeout(*timeout)),
             _ => None,
         };
@@ -73,7 +74,11 @@ pub fn outcome(
 ) -> Result<(), Error> {
     match error {
         // RFC 6455 §1.4: after its Close the peer takes nothing from us, and its transport may fail.
-        Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_)) if peer_closed => Ok(()),
+        Some(Error::Timeout(Timeout::Close { .. }) | Error::Transport(_) | Error::Tls(_))
+            if peer_closed =>
+        {
+            Ok(())
+        }
         Some(error) => Err(error),
         None if peer_closed => Ok(()),
         None => Err(Error::Lost { pinged }),
@@ -120,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn what_tls_refused_is_told_twice() {
+        let record = io::Error::new(io::ErrorKind::InvalidData, "bad record");
+        let mut failure = Failure::new(Error::from_transport(record));
+        for told in [failure.take_error(), failure.take_cause()] {
+            let Some(Error::Tls(error)) = told else {
+                panic!("{told:?}");
+            };
+            assert_eq!(error.to_string(), "bad record");
+        }
+    }
+
+    #[test]
     fn a_code_of_the_operating_system_is_told_twice() {
         let mut failure = Failure::new(io::Error::from_raw_os_error(32).into());
         let Some(Error::Transport(cause)) = failure.take_cause() else {
@@ -142,9 +159,14 @@ mod tests {
                 after: Duration::ZERO,
             })
         };
-        for error in [None, Some(reset()), Some(late())] {
+        let record = || Error::from_transport(io::ErrorKind::InvalidData.into());
+        for error in [None, Some(reset()), Some(late()), Some(record())] {
             assert!(outcome(error, true, None).is_ok());
         }
+        assert!(matches!(
+            outcome(Some(record()), false, None),
+            Err(Error::Tls(_))
+        ));
         assert!(matches!(
             outcome(Some(reset()), false, None),
             Err(Error::Transport(_))

@@ -19,12 +19,13 @@ pub enum Error {
     Protocol(Box<ProtocolError>),
     /// A deadline of the open connection passed.
     Timeout(Timeout),
-    /// The transport failed.
+    /// The transport failed: TCP was reset, a time of the operating system has passed.
     Transport(io::Error),
     /// No address of the server can be reached.
     Connect(io::Error),
-    /// Encryption could not be agreed on: the peer's certificate is not to be trusted, it wants one of ours, or there
-    /// is no version or cipher that both speak.
+    /// TLS refused: the peer's certificate is not to be trusted, it wants one of ours, there is no version or cipher
+    /// that both speak, what came is no record of the peer's, or the peer says one of these of us. What fails below
+    /// TLS, or ends, is told as where nothing is encrypted.
     Tls(io::Error),
     /// The peer ended the transport without a Close frame.
     Lost {
@@ -65,7 +66,7 @@ impl fmt::Display for Error {
             Self::Timeout(timeout) => timeout.fmt(f),
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Connect(_) => f.write_str("the server can't be reached"),
-            Self::Tls(_) => f.write_str("encryption could not be agreed on"),
+            Self::Tls(_) => f.write_str("encryption failed"),
             Self::Lost { pinged: None } => {
                 f.write_str("the peer ended the transport without a Close frame")
             }
@@ -114,6 +115,28 @@ impl error::Error for Error {
 }
 
 impl Error {
+    /// What it means that a transport failed: TLS refused, which it says with [`InvalidData`](io::ErrorKind), or
+    /// something below did.
+    ///
+    /// An error of any other origin is [`Transport`](Self::Transport) as it is.
+    pub fn from_transport(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::Tls(error),
+            _ => Self::Transport(error),
+        }
+    }
+
+    /// What it means that a stream could not be encrypted. That it ended meanwhile is
+    /// [`Incomplete`](Self::Incomplete), as in the rest of the opening handshake.
+    pub fn from_encryption(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Incomplete,
+            // What we are to encrypt with, or for whom, is not good.
+            io::ErrorKind::InvalidInput | io::ErrorKind::Other => Self::Tls(error),
+            _ => Self::from_transport(error),
+        }
+    }
+
     /// Something that is not valid, found before anything was sent.
     pub fn invalid(error: impl Into<Box<dyn error::Error + Send + Sync>>) -> Self {
         Self::Invalid(error.into())
@@ -168,3 +191,25 @@ impl From<Error> for io::Error {
 
 // Every call of the hot path returns it.
 const _: () = assert!(size_of::<Error>() <= 32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tls_refuses_is_told_from_what_fails_below() {
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let record = || io::Error::new(io::ErrorKind::InvalidData, "bad record");
+        for of in [Error::from_transport, Error::from_encryption] {
+            assert!(matches!(of(reset()), Error::Transport(_)));
+            assert!(matches!(of(record()), Error::Tls(_)));
+        }
+        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert!(matches!(Error::from_transport(end()), Error::Transport(_)));
+        assert!(matches!(Error::from_encryption(end()), Error::Incomplete));
+        let config = io::Error::other("no cipher");
+        assert!(matches!(Error::from_encryption(config), Error::Tls(_)));
+        // A program's own.
+        assert!(matches!(Error::from(record()), Error::Transport(_)));
+    }
+}

@@ -83,7 +83,7 @@ impl Refused {
     /// What the caller is told, when the answer is out or couldn't be written.
     pub fn into_error(self, written: io::Result<()>) -> Error {
         match (self.error, written) {
-            (Error::Request(_), Err(failed)) => failed.into(),
+            (Error::Request(_), Err(failed)) => Error::from_transport(failed),
             (error, _) => error,
         }
     }

@@ -340,7 +340,7 @@ impl<T: Transport> Receiver<T> {
 
     fn read_failed(&mut self, error: std::io::Error) {
         if self.error.is_none() && self.inbound.is_open() {
-            self.error = Some(Box::new(error.into()));
+            self.error = Some(Box::new(Error::from_transport(error)));
         }
         self.inbound.handle_eof();
         self.deadlines.give_up(EndedBy::Transport);
