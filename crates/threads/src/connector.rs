@@ -1,6 +1,7 @@
 use std::error;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -96,7 +97,8 @@ impl<S: Sockets> Connector<S> {
         let connected = race::<S>(host.to_owned(), port, deadline).map_err(Error::Connect)?;
         let mut stream = connected.ok_or_else(|| settings.timed_out())?;
         if let Some(tls) = tls {
-            let encrypted = S::encrypt(stream, host, tls, deadline).map_err(Error::Tls)?;
+            let encrypted =
+                S::encrypt(stream, host, tls, deadline).map_err(Error::from_encryption)?;
             stream = encrypted.ok_or_else(|| settings.timed_out())?;
         }
         self.shake_hands(stream, &request, deadline)
@@ -170,7 +172,7 @@ fn race<S: Sockets>(host: String, port: u16, deadline: Instant) -> io::Result<Op
     let (sender, resolved) = mpsc::channel();
     in_thread(sender, move || S::resolve(&host, port))?;
     let mut attempts = match resolved.recv_timeout(left()) {
-        Ok(addresses) => Attempts::new(addresses?),
+        Ok(addresses) => Attempts::new(done(addresses)?),
         Err(_) => return Ok(None),
     };
     let (sender, connected) = mpsc::channel();
@@ -188,7 +190,8 @@ fn race<S: Sockets>(host: String, port: u16, deadline: Instant) -> io::Result<Op
         let until = attempts
             .until()
             .map_or(deadline, |until| until.min(deadline));
-        match connected.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        let outcome = connected.recv_timeout(until.saturating_duration_since(Instant::now()));
+        match outcome.map(done) {
             Ok(Ok(stream)) => return Ok(Some(stream)),
             Ok(Err((address, error))) => attempts.failed(address, &error),
             Err(_) if left().is_zero() => return Ok(None),
@@ -199,12 +202,17 @@ fn race<S: Sockets>(host: String, port: u16, deadline: Instant) -> io::Result<Op
 
 /// Does `work` in a thread of its own, which gives the outcome to whoever still wants it.
 fn in_thread<R: Send + 'static>(
-    outcome: Sender<R>,
+    outcome: Sender<thread::Result<R>>,
     work: impl FnOnce() -> R + Send + 'static,
 ) -> io::Result<()> {
     let named = thread::Builder::new().name("bowline-connect".to_owned());
-    named.spawn(move || drop(outcome.send(work())))?;
+    named.spawn(move || drop(outcome.send(catch_unwind(AssertUnwindSafe(work)))))?;
     Ok(())
+}
+
+/// What came of work in another thread. A panic there goes on here, as if it had been done in this one.
+fn done<R>(outcome: thread::Result<R>) -> R {
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 impl<C: Carrier> Clone for Connector<C> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -30,6 +31,8 @@ impl Sockets for Scripted {
             "silent" => addresses(&[2]),
             "second" => addresses(&[3, 1]),
             "slow-first" => addresses(&[2, 1]),
+            "panics" => panic!("the resolver panics on purpose"),
+            "panics-first" => addresses(&[4, 2]),
             "unresolved" => {
                 thread::sleep(LONG);
                 Vec::new()
@@ -45,6 +48,7 @@ impl Sockets for Scripted {
                 thread::sleep(timeout);
                 Err(io::ErrorKind::TimedOut.into())
             }
+            4 => panic!("an attempt panics on purpose"),
             _ => Err(io::ErrorKind::ConnectionRefused.into()),
         }
     }
@@ -129,6 +133,19 @@ fn the_deadline_covers_the_name_the_address_and_tls() {
             matches!(error, Error::HandshakeTimeout { after: SOON }),
             "{uri}: {error:?}"
         );
+    }
+}
+
+#[test]
+fn a_panic_while_connecting_is_the_callers() {
+    for (host, words) in [
+        ("panics", "the resolver panics on purpose"),
+        ("panics-first", "an attempt panics on purpose"),
+    ] {
+        let connector = Connector::<Scripted>::new().handshake_timeout(LONG);
+        let connect = || connector.connect(format!("ws://{host}/")).map(drop);
+        let panic = catch_unwind(AssertUnwindSafe(connect)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&words));
     }
 }
 
