@@ -80,7 +80,8 @@ impl<C: Carrier> Acceptor<C> {
     fn open_by<T: Transport>(&self, deadline: Instant, transport: T) -> Result<Opening<T>, Error> {
         let mut dialogue = Dialogue::new(transport);
         let mut opening = self.settings.open();
-        let opened = match dialogue.read(deadline, |read| opening.handle(read))? {
+        let read = dialogue.read(deadline, |read| opening.handle(read));
+        let opened = match read.map_err(Error::from_transport)? {
             Some(opened) => opened,
             None => opening.handle_timeout(),
         };
@@ -120,7 +121,8 @@ impl<S: Sockets> Acceptor<S> {
         let deadline = self.settings.deadline(Instant::now());
         let mut stream = stream.into();
         if let Some(tls) = self.settings.tls.clone() {
-            let encrypted = S::accept_encrypted(stream, tls, deadline).map_err(Error::Tls)?;
+            let encrypted =
+                S::accept_encrypted(stream, tls, deadline).map_err(Error::from_encryption)?;
             stream = encrypted.ok_or_else(|| self.settings.timed_out())?;
         }
         self.open_by(deadline, stream)
@@ -185,7 +187,8 @@ impl<T: Transport> Upgrading<T> {
             terms,
         } = self.stage;
         let accepted = self.upgrade.accept();
-        let written = dialogue.write(&accepted.response, terms.deadline)?;
+        let written = dialogue.write(&accepted.response, terms.deadline);
+        let written = written.map_err(Error::from_transport)?;
         written.ok_or_else(|| terms.timed_out())?;
         Ok(WebSocket::open(
             Role::Server,
@@ -248,7 +251,8 @@ impl<T: Transport> Upgrading<T> {
     /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     pub fn refuse(self, response: Response<Bytes>) -> Result<(), Error> {
         let refusal = self.upgrade.refuse(&response).map_err(Error::invalid)?;
-        Ok(self.stage.finish(refusal.response())?)
+        let finished = self.stage.finish(refusal.response());
+        finished.map_err(Error::from_transport)
     }
 }
 
@@ -290,7 +294,8 @@ impl<T: Transport> Http<T> {
     /// [`Error::Invalid`] if the response can't be written as it is; [`Error::Transport`] if it was not written whole.
     pub fn respond(self, response: Response<Bytes>) -> Result<(), Error> {
         let bytes = self.request.respond(&response).map_err(Error::invalid)?;
-        Ok(self.stage.finish(&bytes)?)
+        let finished = self.stage.finish(&bytes);
+        finished.map_err(Error::from_transport)
     }
 
     /// Hands the stream over to an HTTP server: the request, the bytes behind its head, and both halves.

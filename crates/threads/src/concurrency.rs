@@ -2,7 +2,8 @@
 //! locks and atomics can be used in, and fails when all of them wait.
 //!
 //! A receiver is one that queues replies and then waits for input that never comes: what it leaves, another thread must
-//! write. No clock runs.
+//! write. No clock runs: the time of a call that has one is up from the start, so it does what needs no wait, and in all
+//! orders.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use bowline_frame::Role;
 use bowline_proto::{Config, Outbound, Reply};
 use loom::thread;
 
-use crate::shared::Shared;
+use crate::shared::{Out, Shared};
 use crate::{Error, TransportWrite};
 
 /// A transport that takes so many bytes at once, after it has said that it takes none.
@@ -58,7 +59,7 @@ fn share(writer: Writer, config: &Config) -> Arc<Shared<Writer>> {
 fn send(shared: &Shared<Writer>) -> Result<(), Error> {
     let mut out = shared.wait(shared.lock(), None, |out| out.has_room());
     out.check()?;
-    out.queue(|outbound| outbound.send("x".into()))?;
+    queue(&mut out)?;
     let mark = out.mark();
     let mut out = shared.wait(out, None, |out| out.is_written(mark));
     if out.is_written(mark) {
@@ -67,16 +68,43 @@ fn send(shared: &Shared<Writer>) -> Result<(), Error> {
     out.check()
 }
 
+fn queue(out: &mut Out<Writer>) -> Result<(), Error> {
+    let queued = out.queue(|outbound| outbound.send("x".into()));
+    Ok(queued.expect("there is no extension to panic")?)
+}
+
 /// Replies twice as a receiver does, and looks at the writing side before it waits. False if it will look again soon, because
 /// the transport took no more.
 fn reply_and_wait(shared: &Shared<Writer>) -> bool {
     for payload in [b"p", b"q"] {
         shared.lock().outbound.reply(Reply::Pong(payload));
     }
-    if !shared.set_reading(true) {
+    if !shared.is_busy() {
         return true;
     }
-    let out = shared.drive(shared.lock(), Some(Instant::now()), |_| false);
+    let out = shared.offer_receiving(shared.lock(), Instant::now());
+    !(out.is_waiting() && out.is_free())
+}
+
+/// Sends as a sender does whose time is up: false if there was no room for the message.
+fn send_timeout(shared: &Shared<Writer>) -> bool {
+    let until = Some(Instant::now());
+    let mut out = shared.wait(shared.lock(), until, |out| out.has_room());
+    if !out.has_room() {
+        return false;
+    }
+    queue(&mut out).unwrap();
+    shared.written_or_left(out, until);
+    true
+}
+
+/// Looks once as a receiver does whose time is up, after a reply. False if output is left to the next call.
+fn recv_timeout(shared: &Shared<Writer>) -> bool {
+    shared.lock().outbound.reply(Reply::Pong(b"p"));
+    if !shared.is_busy() {
+        return true;
+    }
+    let out = shared.offer_receiving(shared.lock(), Instant::now());
     !(out.is_waiting() && out.is_free())
 }
 
@@ -142,6 +170,57 @@ fn senders_who_wait_for_room_are_all_woken() {
 }
 
 #[test]
+fn what_is_accepted_in_time_is_written_beside_a_sender_that_waits() {
+    model(3, || {
+        let shared = share(WHOLE, &Config::new(Role::Server));
+        let timed = spawn(&shared, |shared| assert!(send_timeout(shared)));
+        let sending = spawn(&shared, |shared| send(shared).unwrap());
+        let comes_back = !recv_timeout(&shared);
+        timed.join().unwrap();
+        sending.join().unwrap();
+        if comes_back {
+            assert!(recv_timeout(&shared));
+        }
+        assert_all_is_written(&shared);
+    });
+}
+
+#[test]
+fn a_sender_whose_time_is_up_keeps_nobody_from_writing() {
+    model(2, || {
+        let config = Config::new(Role::Server).soft_mark(1);
+        let writer = Writer {
+            most: 2,
+            refusals: 1,
+            ..WHOLE
+        };
+        let shared = share(writer, &config);
+        let timed = spawn(&shared, |shared| send_timeout(shared));
+        let sending = spawn(&shared, |shared| send(shared).unwrap());
+        send(&shared).unwrap();
+        timed.join().unwrap();
+        sending.join().unwrap();
+        // What was refused to the one without time, or came behind all others, is the receiver's.
+        while !recv_timeout(&shared) {}
+        assert_all_is_written(&shared);
+    });
+}
+
+#[test]
+fn a_receiver_whose_time_is_up_leaves_nothing_to_nobody() {
+    model(4, || {
+        let shared = share(WHOLE, &Config::new(Role::Server));
+        let timed = spawn(&shared, |shared| assert!(send_timeout(shared)));
+        let comes_back = !recv_timeout(&shared);
+        timed.join().unwrap();
+        if comes_back {
+            assert!(recv_timeout(&shared));
+        }
+        assert_all_is_written(&shared);
+    });
+}
+
+#[test]
 fn a_failure_ends_everybody() {
     model(3, || {
         let writer = Writer {
@@ -154,7 +233,7 @@ fn a_failure_ends_everybody() {
         let told = |error: &Error| matches!(error, Error::Transport(_));
         assert_eq!(errors.iter().filter(|error| told(error)).count(), 1);
         assert!(shared.lock().take_cause().is_some());
-        assert!(shared.set_reading(true), "the receiver is told to look");
+        assert!(shared.is_busy(), "the receiver is told to look");
     });
 }
 

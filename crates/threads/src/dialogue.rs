@@ -1,5 +1,5 @@
 use std::io::{self, ErrorKind, IoSlice};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bowline_proto::Config;
 use bowline_shell::{FAR, claim};
@@ -60,11 +60,10 @@ impl<T: Transport> Dialogue<T> {
     pub(crate) fn finish(mut self, mut bytes: &[u8], config: &Config) -> io::Result<()> {
         let patience = config.close.min(FAR);
         while !bytes.is_empty() {
-            let rest = self.write_some(bytes, Instant::now() + patience)?;
-            bytes = rest.ok_or(ErrorKind::TimedOut)?;
+            bytes = self.patiently(patience, |this, deadline| this.write_some(bytes, deadline))?;
         }
+        self.patiently(patience, |this, deadline| this.write(&[], deadline))?;
         let deadline = Instant::now() + patience;
-        self.write(&[], deadline)?.ok_or(ErrorKind::TimedOut)?;
         // The answer is out. What the peer makes of it, a reset even, changes nothing.
         let _ = step(deadline, || self.writer.shutdown());
         let mut drained = 0_u64;
@@ -73,6 +72,23 @@ impl<T: Transport> Dialogue<T> {
             (read.is_empty() || drained > config.max_drain).then_some(())
         });
         Ok(())
+    }
+
+    /// Attempts it until it is done, or the transport has got rid of nothing for so long.
+    fn patiently<R>(
+        &mut self,
+        patience: Duration,
+        mut attempt: impl FnMut(&mut Self, Instant) -> io::Result<Option<R>>,
+    ) -> io::Result<R> {
+        loop {
+            let drained = self.writer.drained();
+            if let Some(done) = attempt(self, Instant::now() + patience)? {
+                return Ok(done);
+            }
+            if self.writer.drained() == drained {
+                return Err(ErrorKind::TimedOut.into());
+            }
+        }
     }
 
     /// Writes a part of `bytes` and gives the rest.

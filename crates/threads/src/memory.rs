@@ -130,7 +130,7 @@ impl Pipe {
             if until.is_some_and(|until| Instant::now() >= until) {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            state = sync::wait(&self.changed, state, until);
+            state = sync::wait(&self.changed, &self.state, state, until);
         }
     }
 }

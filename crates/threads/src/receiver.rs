@@ -184,8 +184,8 @@ impl<T: Transport> Drop for Receiver<T> {
         }
         let mut out = self.shared.lock();
         out.close(&end::dropped().into());
-        let mut out = self.shared.drive(out, Some(Instant::now()), |_| false);
-        driver::let_go(&mut self.reader, &mut out);
+        let out = self.shared.offer_receiving(out, Instant::now());
+        driver::let_go(&mut self.reader, &self.shared, out);
     }
 }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,11 @@ impl<T: Transport> Sender<T> {
     ///
     /// [`Error::Closed`] after a Close or the end; [`Error::Transport`] or [`Error::Timeout`] if writing failed, here
     /// or earlier and nobody was told; [`Error::Send`].
+    ///
+    /// # Panics
+    ///
+    /// If the extension does. The connection is being closed with 1011 then, as when it fails: other senders find it
+    /// closed, and the receiver sees the closing handshake through.
     pub fn send(&self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         self.sending(true, |out| out.send(message))
@@ -80,9 +86,10 @@ impl<T: Transport> Sender<T> {
         if !out.has_room() && !out.is_over() {
             return Err(QueueError::Full(message.into()));
         }
-        self.queue_until(&mut out, message.into(), Outbound::send)?;
-        let mark = out.mark();
-        drop(self.shared.wait(out, until, |out| out.is_written(mark)));
+        let queued;
+        (out, queued) = self.queue_on(out, message.into(), Outbound::send);
+        queued?;
+        self.shared.written_or_left(out, until);
         Ok(())
     }
 
@@ -139,17 +146,20 @@ impl<T: Transport> Sender<T> {
         self.sending(false, |out| out.send(message))
     }
 
-    /// Queues a message without waiting, and writes what the transport takes now. The rest is written as after
+    /// Queues a message without waiting for room, and writes what the transport takes now. The rest is written as after
     /// [`feed`](Self::feed).
+    ///
+    /// A socket that takes nothing may need a moment to say so: a millisecond, the shortest wait that it can be told, or
+    /// what the operating system makes of that.
     ///
     /// # Errors
     ///
     /// [`QueueError::Full`] gives the message back above the hard mark; [`QueueError::Send`] if nothing can be sent any
     /// more.
     pub fn queue(&self, message: impl Into<Message>) -> Result<(), QueueError> {
-        let mut out = self.shared.lock();
-        let queued = self.queue_until(&mut out, message.into(), Outbound::queue);
-        drop(self.shared.drive(out, Some(Instant::now()), |_| false));
+        let out = self.shared.lock();
+        let (out, queued) = self.queue_on(out, message.into(), Outbound::queue);
+        drop(self.shared.offer(out, Instant::now()));
         queued
     }
 
@@ -217,14 +227,14 @@ impl<T: Transport> Sender<T> {
         let mut out = self.shared.lock();
         out = self.shared.wait(out, None, |out| out.has_room());
         out.check()?;
-        out.outbound.compress(self.compress);
-        match out.queue(queue) {
+        let queued;
+        (out, queued) = self.put(out, queue);
+        match queued {
             Ok(()) if write => self.written(out),
             Ok(()) => {
                 if out.outbound.is_over_soft_mark() {
                     // The room is used up: not waiting here, the next one does.
-                    let now = Instant::now();
-                    out = self.shared.drive(out, Some(now), |_| false);
+                    out = self.shared.offer(out, Instant::now());
                     out.check()?;
                 }
                 Ok(())
@@ -239,17 +249,33 @@ impl<T: Transport> Sender<T> {
     }
 
     /// Queues on a connection that isn't over. Why it is over is for somebody who can be told.
-    fn queue_until<E: From<SendError>>(
-        &self,
-        out: &mut Locked<'_, T::Writer>,
+    fn queue_on<'a, E: From<SendError>>(
+        &'a self,
+        out: Locked<'a, T::Writer>,
         message: Message,
         queue: fn(&mut Outbound, Message) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> (Locked<'a, T::Writer>, Result<(), E>) {
         if out.is_over() {
-            return Err(SendError::Closed.into());
+            return (out, Err(SendError::Closed.into()));
         }
+        self.put(out, |outbound| queue(outbound, message))
+    }
+
+    /// Queues. A Close that is queued because the extension panicked is offered to the transport before the panic goes
+    /// on: a receiver that waits would not hear of it.
+    fn put<'a, E>(
+        &'a self,
+        mut out: Locked<'a, T::Writer>,
+        queue: impl FnOnce(&mut Outbound) -> Result<(), E>,
+    ) -> (Locked<'a, T::Writer>, Result<(), E>) {
         out.outbound.compress(self.compress);
-        out.queue(|outbound| queue(outbound, message))
+        match out.queue(queue) {
+            Ok(queued) => (out, queued),
+            Err(panic) => {
+                drop(self.shared.offer(out, Instant::now()));
+                resume_unwind(panic);
+            }
+        }
     }
 
     /// Waits until all that is queued now is written.

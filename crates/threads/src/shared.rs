@@ -1,6 +1,8 @@
 use std::io::{self, IoSlice};
 use std::mem;
 use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bowline_frame::{CloseFrame, Transmit};
@@ -15,8 +17,12 @@ use crate::{Error, TransportWrite};
 /// The writing side of a connection, which the receiver and all senders share.
 ///
 /// Its lock is held to queue and to count, never while the transport works. Whoever writes takes the transport's half
-/// out of it, writes what all others have queued too, and puts it back in the same step that finds nothing left. So
-/// whoever finds the half gone leaves what it has queued to the one who has it.
+/// out of it, writes what all others have queued too, and puts it back in the same step that finds nothing left to it.
+/// So whoever finds the half gone leaves what it has queued to the one who has it.
+///
+/// An extension works under the lock, since messages go out in the order in which they are encoded. Should it panic, so
+/// does the thread that called it; the lock is not poisoned. What waits is whole, the connection is being closed with
+/// 1011, and the other threads find it closed.
 pub(crate) struct Shared<W> {
     out: Mutex<Out<W>>,
     /// Output has moved, or the half is back.
@@ -25,8 +31,6 @@ pub(crate) struct Shared<W> {
     busy: AtomicBool,
     /// An extension wants to give back memory after a while.
     holding: AtomicBool,
-    /// The receiver has looked at all that, and waits for input.
-    reading: AtomicBool,
     write_deadline: Option<Duration>,
     /// How long a write may take before its progress is counted.
     step: Duration,
@@ -38,12 +42,18 @@ pub(crate) struct Out<W> {
     turn: Turn<W>,
     /// Senders that wait until output moves.
     waiting: usize,
+    /// Position up to which output was left to whoever writes, by somebody who waits for other things now.
+    left: u64,
     /// The transport may hold written bytes back.
     unflushed: bool,
+    /// It failed while it did.
+    cut: bool,
     /// The writing direction has ended.
     shut_down: bool,
     /// When the end of the connection moved, which the receiver was not told yet.
     ending: Option<Instant>,
+    /// When the transport last got rid of bytes that it had held back, which the receiver was not told yet.
+    drained: Option<Instant>,
     /// Why writing failed, once it did.
     failure: Option<Failure>,
 }
@@ -64,6 +74,8 @@ struct Writing<W> {
     /// Taken out of the transmit: what is written next.
     batch: Transmit,
     vectored: bool,
+    /// What the transport has got rid of, by its count.
+    drained: u64,
 }
 
 /// The lock.
@@ -87,17 +99,20 @@ impl<W: TransportWrite> Shared<W> {
                     writer,
                     batch: Transmit::new(),
                     vectored,
+                    drained: 0,
                 }),
                 waiting: 0,
+                left: 0,
                 unflushed: false,
+                cut: false,
                 shut_down: false,
                 ending: None,
+                drained: None,
                 failure: None,
             }),
             moved: Condvar::new(),
             busy: AtomicBool::new(false),
             holding: AtomicBool::new(false),
-            reading: AtomicBool::new(false),
             write_deadline: config.write,
             step: patience / 4,
         }
@@ -110,12 +125,8 @@ impl<W: TransportWrite> Shared<W> {
         }
     }
 
-    /// Says whether the receiver waits for input, and gives whether it should look at the writing side first.
-    ///
-    /// Either the receiver sees here that something was left to it, or whoever is about to leave something sees that
-    /// nobody would look at it.
-    pub(crate) fn set_reading(&self, reading: bool) -> bool {
-        self.reading.store(reading, Ordering::SeqCst);
+    /// True if the receiver should look at the writing side before it waits.
+    pub(crate) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::SeqCst) || self.holding.load(Ordering::SeqCst)
     }
 
@@ -126,11 +137,15 @@ impl<W: TransportWrite> Shared<W> {
         until: Option<Instant>,
         goal: impl Fn(&Out<W>) -> bool,
     ) -> Locked<'a, W> {
-        while !goal(&out) && !out.is_over() {
+        let mut waited = false;
+        // Whoever waits may be left to, and then leaves nothing behind.
+        while !out.is_over() && !(goal(&out) && (!waited || !out.is_left())) {
             if out.is_free() {
-                out = self.drive(out, until, &goal);
+                let mut last = None;
+                out = self.drive(out, until, |out| goal(out) && out.may_leave(&mut last));
             } else {
                 out.wait(until);
+                waited = true;
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 break;
@@ -139,38 +154,83 @@ impl<W: TransportWrite> Shared<W> {
         out
     }
 
-    /// Writes until nothing waits, unless another thread does. Stops when `goal` is reached and somebody else sees to
-    /// the rest, or when the transport has taken nothing `until` then.
+    /// Waits until all that is queued now is written, but not beyond `until`: then it is left to a thread that writes, if
+    /// there is one, or to the receiver.
+    pub(crate) fn written_or_left(&self, mut out: Locked<'_, W>, until: Option<Instant>) {
+        let mark = out.mark();
+        let out = self.wait(out, until, |out| out.is_written(mark));
+        if !out.is_written(mark) && !out.is_over() {
+            drop(self.offer(out, Instant::now()));
+        }
+    }
+
+    /// Writes what is queued now, as far as the transport takes it at once. A thread that writes already does that
+    /// instead.
+    ///
+    /// It is for somebody who has other things to do, and leaves what others queue meanwhile to them.
+    pub(crate) fn offer<'a>(&'a self, mut out: Locked<'a, W>, now: Instant) -> Locked<'a, W> {
+        let (mark, mut last) = (out.mark(), None);
+        self.leave(&mut out, mark);
+        self.drive(out, Some(now), |out| {
+            out.is_written(mark) && out.may_leave(&mut last)
+        })
+    }
+
+    /// The same, for the receiver, which comes back soon if it finds that something still waits. So nobody who feeds
+    /// without a pause keeps it from receiving.
+    pub(crate) fn offer_receiving<'a>(
+        &'a self,
+        mut out: Locked<'a, W>,
+        now: Instant,
+    ) -> Locked<'a, W> {
+        let mark = out.mark();
+        self.leave(&mut out, mark);
+        self.drive(out, Some(now), |out| out.is_written(mark))
+    }
+
+    /// Leaves output up to `mark` to a thread that writes, if there is one.
+    fn leave(&self, out: &mut Locked<'_, W>, mark: u64) {
+        if matches!(out.turn, Turn::Taken) {
+            out.left = mark;
+        }
+    }
+
+    /// Writes until nothing waits, unless another thread does. Stops when it `may_leave`, or when the transport has
+    /// taken nothing `until` then.
     ///
     /// Without `until`, the connection fails when the write deadline passes without progress.
-    pub(crate) fn drive<'a>(
+    fn drive<'a>(
         &'a self,
         mut out: Locked<'a, W>,
         until: Option<Instant>,
-        goal: impl Fn(&Out<W>) -> bool,
+        mut may_leave: impl FnMut(&mut Out<W>) -> bool,
     ) -> Locked<'a, W> {
         let Some(mut writing) = out.take_turn() else {
             return out;
         };
-        let (mut since, mut last) = (None, None);
+        let mut since = None;
         loop {
             out.outbound.transmit().hand_out(&mut writing.batch);
             let all = writing.batch.is_empty() && !out.unflushed;
-            if all || goal(&out) && self.may_leave(&mut out, &mut last) {
+            if all || may_leave(&mut out) {
                 writing.tidy(&mut out.outbound);
                 out.turn = Turn::Free(writing);
                 break;
             }
-            drop(out);
             let now = Instant::now();
             let since = since.get_or_insert(now);
-            let panic = OnPanic(self);
             let step = now.checked_add(self.step);
-            let wrote = writing.write(until.into_iter().chain(step).min());
-            mem::forget(panic);
-            out = self.lock();
+            let (wrote, drained);
+            (out, (wrote, drained)) = self.unlocked(out, &mut writing, |writing| {
+                let wrote = writing.write(until.into_iter().chain(step).min());
+                (wrote, writing.has_drained())
+            });
             if out.is_over() {
-                break;
+                return self.give_up(out, writing, false);
+            }
+            if drained {
+                *since = Instant::now();
+                out.drained = Some(*since);
             }
             match wrote {
                 Ok(Wrote::Bytes(count)) => {
@@ -194,15 +254,13 @@ impl<W: TransportWrite> Shared<W> {
                         && now.duration_since(*since) >= after
                     {
                         out.fail(Timeout::Write { after }.into());
-                        writing.writer.abort();
-                        break;
+                        return self.give_up(out, writing, true);
                     }
                 }
                 Err(error) => {
-                    out.fail(error.into());
+                    out.fail(Error::from_transport(error));
                     // The receiver waits for a peer that may be there no more.
-                    writing.writer.abort();
-                    break;
+                    return self.give_up(out, writing, true);
                 }
             }
         }
@@ -210,12 +268,99 @@ impl<W: TransportWrite> Shared<W> {
         out
     }
 
-    /// True if somebody else writes what is left: a sender that waits, or the receiver before it waits. What is there
-    /// when that is asked first, with its end noted in `last`, isn't left to the receiver, which may be busy for long.
-    fn may_leave(&self, out: &mut Out<W>, last: &mut Option<u64>) -> bool {
-        self.busy.store(true, Ordering::SeqCst);
-        let last = *last.get_or_insert_with(|| out.mark());
-        out.waiting > 0 || out.is_written(last) && !self.reading.load(Ordering::SeqCst)
+    /// Lets the transport's half work without the lock. If it panics the connection fails, since nobody else would get
+    /// its turn, and the receiver is woken.
+    fn unlocked<'a, R>(
+        &'a self,
+        out: Locked<'a, W>,
+        writing: &mut Writing<W>,
+        work: impl FnOnce(&mut Writing<W>) -> R,
+    ) -> (Locked<'a, W>, R) {
+        drop(out);
+        match catch_unwind(AssertUnwindSafe(|| work(writing))) {
+            Ok(done) => (self.lock(), done),
+            Err(panic) => {
+                let mut out = self.lock();
+                if !out.is_over() {
+                    out.fail(io::Error::other("the transport panicked").into());
+                }
+                drop(out);
+                self.moved.notify_all();
+                writing.writer.abort();
+                resume_unwind(panic);
+            }
+        }
+    }
+
+    /// Drops the transport's half, which is no work for under the lock either; ends both directions first if it is to
+    /// `abort`.
+    fn give_up<'a>(
+        &'a self,
+        out: Locked<'a, W>,
+        mut writing: Writing<W>,
+        abort: bool,
+    ) -> Locked<'a, W> {
+        drop(out);
+        self.moved.notify_all();
+        if abort {
+            writing.writer.abort();
+        }
+        drop(writing);
+        self.lock()
+    }
+
+    /// Ends the writing direction of the transport; false if it is not to be had now.
+    pub(crate) fn shutdown<'a>(&'a self, mut out: Locked<'a, W>) -> (Locked<'a, W>, bool) {
+        if out.unflushed || !out.is_free() {
+            let over = out.is_over();
+            return (out, over);
+        }
+        let Some(mut writing) = out.take_turn() else {
+            return (out, false);
+        };
+        let ended;
+        (out, ended) = self.unlocked(out, &mut writing, |writing| writing.writer.shutdown());
+        if out.is_over() {
+            return (self.give_up(out, writing, false), true);
+        }
+        let done = match ended {
+            Ok(()) => {
+                out.shut_down = true;
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(error) => {
+                out.fail(Error::from_transport(error));
+                return (self.give_up(out, writing, false), true);
+            }
+        };
+        out.turn = Turn::Free(writing);
+        self.moved.notify_all();
+        (out, done)
+    }
+
+    /// Ends the writing side: what waits is dropped, senders find the connection closed. True if a thread is writing.
+    ///
+    /// The end is offered to the transport once, since that of TLS is more than to be dropped.
+    pub(crate) fn end(&self, mut out: Locked<'_, W>) -> bool {
+        if let Some(failure) = &mut out.failure {
+            failure.settle();
+        }
+        out.outbound.abandon();
+        let turn = mem::replace(&mut out.turn, Turn::Over);
+        let shut_down = out.shut_down;
+        drop(out);
+        self.moved.notify_all();
+        match turn {
+            Turn::Free(mut writing) => {
+                if !shut_down {
+                    let _ = writing.writer.shutdown();
+                }
+                false
+            }
+            Turn::Over => false,
+            Turn::Taken => true,
+        }
     }
 }
 
@@ -255,11 +400,24 @@ impl<W: TransportWrite> Out<W> {
         transmit.written() + transmit.len() as u64
     }
 
+    /// True if somebody else sees to what waits: a sender that waits itself, or whoever writes next. Not left to them is
+    /// what others have left to this thread, nor what is there when that is asked first, with its end noted in `last`: a
+    /// receiver may be busy for long, or wait already and not hear of it.
+    fn may_leave(&mut self, last: &mut Option<u64>) -> bool {
+        let last = *last.get_or_insert_with(|| self.mark());
+        self.waiting > 0 || self.is_written(last.max(self.left))
+    }
+
+    /// True if nobody writes what was left to whoever writes.
+    const fn is_left(&self) -> bool {
+        self.is_free() && !self.is_written(self.left)
+    }
+
     /// True if output up to `mark` was handed to the transport.
     pub(crate) const fn is_written(&self, mark: u64) -> bool {
         let status = self.outbound.status();
         // What waits behind it pushes it on, and may never come to an end.
-        status.written >= mark && (!self.unflushed || status.waiting)
+        status.written >= mark && (!self.unflushed && !self.cut || status.waiting)
     }
 
     /// Checks that sending is possible; a failure found earlier is given here, once.
@@ -287,41 +445,27 @@ impl<W: TransportWrite> Out<W> {
         }
     }
 
-    /// Queues with `queue`. If the extension fails, a Close is queued.
+    /// When the transport last got rid of bytes that it had held back, for the receiver, once.
+    pub(crate) const fn take_drained(&mut self) -> Option<Instant> {
+        self.drained.take()
+    }
+
+    /// Queues with `queue`. If the extension fails or panics, a Close is queued.
     pub(crate) fn queue<E>(
         &mut self,
         queue: impl FnOnce(&mut Outbound) -> Result<(), E>,
-    ) -> Result<(), E> {
+    ) -> thread::Result<Result<(), E>> {
         let was_closed = self.outbound.is_closed();
-        let queued = queue(&mut self.outbound);
+        let queued = catch_unwind(AssertUnwindSafe(|| queue(&mut self.outbound)));
         if self.outbound.is_closed() && !was_closed {
             self.ending = Some(Instant::now());
         }
         queued
     }
 
-    /// Ends the writing direction of the transport; false if it is not to be had now.
-    pub(crate) fn shutdown(&mut self) -> bool {
-        match &mut self.turn {
-            Turn::Free(writing) if !self.unflushed => match writing.writer.shutdown() {
-                Ok(()) => {
-                    self.shut_down = true;
-                    true
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
-                Err(error) => {
-                    self.fail(error.into());
-                    true
-                }
-            },
-            Turn::Free(_) | Turn::Taken => false,
-            Turn::Over => true,
-        }
-    }
-
     fn fail(&mut self, error: Error) {
         self.turn = Turn::Over;
-        self.unflushed = false;
+        self.cut = mem::take(&mut self.unflushed);
         self.outbound.abandon();
         self.failure = Some(Failure::new(error));
     }
@@ -348,6 +492,12 @@ impl<W: TransportWrite> Writing<W> {
         Ok(Wrote::Bytes(count))
     }
 
+    /// True if the transport has got rid of bytes that it had held back since this was asked last.
+    fn has_drained(&mut self) -> bool {
+        let before = mem::replace(&mut self.drained, self.writer.drained());
+        before != self.drained
+    }
+
     /// An idle connection owns no large buffer.
     fn tidy(&mut self, outbound: &mut Outbound) {
         for transmit in [&mut self.batch, outbound.transmit()] {
@@ -366,35 +516,16 @@ enum Wrote {
     All,
 }
 
-impl<W: TransportWrite> Locked<'_, W> {
-    /// Ends the writing side: what waits is dropped, senders find the connection closed. True if a thread is writing.
-    ///
-    /// The end is offered to the transport once, since that of TLS is more than to be dropped.
-    pub(crate) fn end(&mut self) -> bool {
-        if let Some(failure) = &mut self.failure {
-            failure.settle();
-        }
-        self.outbound.abandon();
-        let turn = mem::replace(&mut self.turn, Turn::Over);
-        self.shared.moved.notify_all();
-        match turn {
-            Turn::Free(mut writing) if !self.shut_down => {
-                let _ = writing.writer.shutdown();
-                false
-            }
-            Turn::Free(_) | Turn::Over => false,
-            Turn::Taken => true,
-        }
-    }
-}
-
 impl<W> Locked<'_, W> {
     /// Waits until output has moved, or `until`.
     fn wait(&mut self, until: Option<Instant>) {
         self.waiting += 1;
         self.note();
         if let Some(out) = self.out.take() {
-            self.out = Some(sync::wait(&self.shared.moved, out, until));
+            let Shared {
+                moved, out: mutex, ..
+            } = self.shared;
+            self.out = Some(sync::wait(moved, mutex, out, until));
         }
         self.waiting -= 1;
     }
@@ -429,17 +560,6 @@ impl<W> Deref for Locked<'_, W> {
 impl<W> DerefMut for Locked<'_, W> {
     fn deref_mut(&mut self) -> &mut Out<W> {
         self.out.as_mut().expect("this thread doesn't wait")
-    }
-}
-
-/// Fails the connection when a transport panics, since nobody else would get its turn.
-struct OnPanic<'a, W: TransportWrite>(&'a Shared<W>);
-
-impl<W: TransportWrite> Drop for OnPanic<'_, W> {
-    fn drop(&mut self) {
-        let panicked = io::Error::other("the transport panicked");
-        self.0.lock().fail(panicked.into());
-        self.0.moved.notify_all();
     }
 }
 

@@ -20,7 +20,9 @@ pub trait Transport: 'static {
 
 /// The reading half of a [`Transport`].
 ///
-/// Dropping it releases the half; nothing is called after an error or the end.
+/// Dropping it releases the half; nothing is called after an error or the end. An error of the kind
+/// [`InvalidData`](io::ErrorKind::InvalidData) says that what came is not the peer's, as a record of TLS that was
+/// changed: it is told as [`Error::Tls`](crate::Error::Tls). So it is where writing fails.
 pub trait TransportRead: Send + 'static {
     /// Reads into `buffer`, which is not empty, and gives the number of bytes read; 0 is the end. Waits for the first
     /// byte no longer than `until`.
@@ -37,7 +39,8 @@ pub trait TransportRead: Send + 'static {
 
 /// The writing half of a [`Transport`].
 ///
-/// Dropping it releases the half.
+/// Dropping it releases the half. A thread that writes is given `until` an instant that has passed where it must not
+/// wait; a half that can't tell that short a time may wait the shortest that it can, as sockets do (a millisecond).
 pub trait TransportWrite: Send + 'static {
     /// Writes a part of `runs`, in order, and gives how many bytes it took. None of the runs is empty; there is one
     /// unless writing [is vectored](Self::is_vectored). Waits for room no longer than `until`.
@@ -61,6 +64,14 @@ pub trait TransportWrite: Send + 'static {
     ///
     /// As [`write`](Self::write).
     fn flush(&mut self, until: Option<Instant>) -> io::Result<()>;
+
+    /// How many bytes of what it held back the transport has got rid of so far; only that it grows is looked at.
+    ///
+    /// A transport that takes more than it passes on at once, as TLS does with its records, tells here that the rest
+    /// moves: the write deadline counts from the last byte that did. Provided: 0, for one that holds nothing back.
+    fn drained(&self) -> u64 {
+        0
+    }
 
     /// Ends the writing direction, after what was written: the peer reads the end. It doesn't wait.
     ///

@@ -178,7 +178,7 @@ impl<T: Transport> WebSocket<T> {
         self.sender.feed(message)
     }
 
-    /// Queues a message without waiting. See [`Sender::queue`].
+    /// Queues a message without waiting for room. See [`Sender::queue`].
     ///
     /// # Errors
     ///

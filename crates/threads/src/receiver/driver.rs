@@ -40,9 +40,7 @@ impl<T: Transport> Receiver<T> {
             if late {
                 return Ok(Next::Nothing);
             }
-            let waited = self.wait(until, &mut take);
-            self.shared.set_reading(false);
-            match waited {
+            match self.wait(until, &mut take) {
                 Waited::Taken(taken) => return Ok(Next::Taken(taken)),
                 Waited::Until(now) => late = until.is_some_and(|until| now >= until),
                 Waited::Over => return self.finish(),
@@ -155,24 +153,31 @@ impl<T: Transport> Receiver<T> {
     fn see_to_output(&mut self, now: Instant) -> (Wants, bool) {
         let mut status = OutboundStatus::default();
         let mut stuck = false;
-        if self.shared.set_reading(true) {
+        if self.shared.is_busy() {
             let before = self.shared.lock();
             let written = before.outbound.status().written;
-            let mut out = self.shared.drive(before, Some(now), |_| false);
+            let mut out = self.shared.offer_receiving(before, now);
             if let Some(at) = out.take_ending() {
                 // The end began while nobody received, and so did its deadline.
                 self.deadlines
                     .wants(at, &mut self.inbound, out.outbound.status());
+            }
+            if let Some(at) = out.take_drained() {
+                self.deadlines.output_moved(at);
             }
             status = out.outbound.status();
             let mut shutdown = self
                 .deadlines
                 .wants(now, &mut self.inbound, status)
                 .shutdown;
-            if shutdown && out.shutdown() {
-                shutdown = false;
-                self.deadlines.shut_down();
-                status = out.outbound.status();
+            if shutdown {
+                let done;
+                (out, done) = self.shared.shutdown(out);
+                if done {
+                    shutdown = false;
+                    self.deadlines.shut_down();
+                    status = out.outbound.status();
+                }
             }
             // A thread that writes needs no help, but it may leave before all is written, when its time is up.
             let helped = out.is_waiting() && !out.is_free() && !status.closed;
@@ -207,11 +212,14 @@ impl<T: Transport> Receiver<T> {
         handle: fn(&mut Deadlines, Instant, &mut Inbound, &mut Outbound) -> Option<Timeout>,
     ) {
         let mut out = self.shared.lock();
+        if let Some(at) = out.take_drained() {
+            self.deadlines.output_moved(at);
+        }
         let outbound = &mut out.outbound;
         if let Some(timeout) = handle(&mut self.deadlines, now, &mut self.inbound, outbound) {
             if !matches!(timeout, Timeout::Idle { .. }) {
                 // What is queued, such as a Close that says why, is offered once.
-                drop(self.shared.drive(out, Some(now), |_| false));
+                drop(self.shared.offer_receiving(out, now));
             }
             self.error.get_or_insert(timeout.into());
         }
@@ -232,7 +240,7 @@ impl<T: Transport> Receiver<T> {
     fn read_failed(&mut self, error: io::Error) {
         self.take_cause();
         if self.error.is_none() && self.inbound.is_open() {
-            self.error = Some(error.into());
+            self.error = Some(Error::from_transport(error));
         }
         self.inbound.handle_eof();
         self.deadlines.give_up(EndedBy::Transport);
@@ -240,10 +248,9 @@ impl<T: Transport> Receiver<T> {
 
     /// The connection is over: lets go of everything and says how it ended.
     fn finish<R>(&mut self) -> Result<Next<R>, Error> {
-        let mut out = self.shared.lock();
+        let out = self.shared.lock();
         let ended = self.deadlines.ended(&self.inbound, out.outbound.status());
-        let_go(&mut self.reader, &mut out);
-        drop(out);
+        let_go(&mut self.reader, &self.shared, out);
         let pinged = self.deadlines.unanswered(Instant::now());
         self.block = Block::default();
         self.over = Some(Box::new(ended));
@@ -255,10 +262,11 @@ impl<T: Transport> Receiver<T> {
 /// Lets go of the transport, even if a thread is writing.
 pub(super) fn let_go<R: TransportRead, W: TransportWrite>(
     reader: &mut Option<R>,
-    out: &mut Locked<'_, W>,
+    shared: &Shared<W>,
+    out: Locked<'_, W>,
 ) {
     if let Some(mut reader) = reader.take()
-        && out.end()
+        && shared.end(out)
     {
         reader.abort();
     }
