@@ -80,6 +80,10 @@ impl TransportWrite for StreamWriter {
         self.0.flush(until)
     }
 
+    fn drained(&self) -> u64 {
+        self.0.drained()
+    }
+
     fn shutdown(&mut self) -> io::Result<()> {
         self.0.shutdown()
     }

@@ -47,6 +47,10 @@ fn shake_hands(
             Err(error)
                 if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
+                // The peer is told why, if it can be: that may be behind other records.
+                while connection.wants_write()
+                    && matches!(connection.write_tls(&mut whole), Ok(1..))
+                {}
                 return Err(error);
             }
             _ => {}
@@ -61,13 +65,7 @@ fn shake_hands(
         unused: 0..0,
         failed: None,
     };
-    let writer = Writer {
-        socket: whole.stream.writer,
-        connection,
-        output: Vec::new(),
-        written: 0,
-        notified: false,
-    };
+    let writer = Writer::new(whole.stream.writer, connection);
     Ok(Some(Stream {
         reader: StreamReader(Box::new(reader)),
         writer: StreamWriter(Box::new(writer)),
@@ -194,11 +192,24 @@ struct Writer {
     /// Encrypted bytes, of which so many were written.
     output: Vec<u8>,
     written: usize,
+    /// Encrypted bytes that were written since the beginning.
+    drained: u64,
     /// The peer was told that nothing follows.
     notified: bool,
 }
 
 impl Writer {
+    const fn new(socket: StreamWriter, connection: Arc<Mutex<Connection>>) -> Self {
+        Self {
+            socket,
+            connection,
+            output: Vec::new(),
+            written: 0,
+            drained: 0,
+            notified: false,
+        }
+    }
+
     /// Writes what is encrypted.
     fn drain(&mut self, until: Option<Instant>) -> io::Result<()> {
         if self.output.is_empty() {
@@ -212,7 +223,16 @@ impl Writer {
             // Not under the lock: another thread may want to decrypt meanwhile.
             match self.socket.write(&rest, until)? {
                 0 => return Err(ErrorKind::WriteZero.into()),
-                count => self.written += count,
+                count => {
+                    self.written += count;
+                    self.drained += count as u64;
+                }
+            }
+            // A peer that takes a little at a time may take the rest for ever.
+            if self.written < self.output.len()
+                && until.is_some_and(|until| Instant::now() >= until)
+            {
+                return Err(ErrorKind::WouldBlock.into());
             }
         }
         self.written = 0;
@@ -240,6 +260,10 @@ impl TransportWrite for Writer {
     fn flush(&mut self, until: Option<Instant>) -> io::Result<()> {
         self.drain(until)?;
         self.socket.flush(until)
+    }
+
+    fn drained(&self) -> u64 {
+        self.drained
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
@@ -273,10 +297,13 @@ const KEPT: usize = 16 * 1024;
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
+    use std::time::Duration;
 
     use bowline_testing::certificates::{Authority, Validity};
 
     use super::*;
+    use crate::bytes::BytesMut;
+    use crate::{Config, Error, Message, Role, Timeout, WebSocket};
 
     /// A peer that sends the longest record, byte by byte, and never lets anybody wait for the next one. The first comes
     /// when the time is up.
@@ -327,7 +354,7 @@ mod tests {
     }
 
     fn soon() -> Instant {
-        Instant::now() + std::time::Duration::from_millis(10)
+        Instant::now() + Duration::from_millis(10)
     }
 
     #[test]
@@ -338,6 +365,101 @@ mod tests {
         let accepted = accept(Stream { reader, writer }, &server, deadline);
         assert!(matches!(accepted, Ok(None)), "{accepted:?}");
         assert_eq!(given.load(Ordering::SeqCst), 1);
+    }
+
+    /// A peer that takes a little of each record at a time, or nothing at all.
+    struct Slow {
+        takes: usize,
+        /// It has taken some since it refused.
+        took: bool,
+    }
+
+    impl TransportWrite for Slow {
+        fn write(&mut self, runs: &[IoSlice<'_>], until: Option<Instant>) -> io::Result<usize> {
+            self.took = !self.took && self.takes > 0;
+            if self.took {
+                return Ok(runs[0].len().min(self.takes));
+            }
+            if let Some(until) = until {
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+            }
+            Err(ErrorKind::WouldBlock.into())
+        }
+
+        fn flush(&mut self, _: Option<Instant>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn shutdown(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A peer that says nothing.
+    struct Silent;
+
+    impl TransportRead for Silent {
+        fn read(&mut self, _: &mut [u8], until: Option<Instant>) -> io::Result<usize> {
+            if let Some(until) = until {
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+            }
+            Err(ErrorKind::WouldBlock.into())
+        }
+    }
+
+    /// A server whose handshake of TLS is done, and whose peer takes so many bytes at a time.
+    fn server_writing_to(takes: usize, config: &Config) -> WebSocket {
+        let authority = Authority::new("tests");
+        let server = authority.server(&["localhost"], Validity::Now);
+        let server =
+            ServerTls::certificate(server.chain.as_bytes(), server.key.as_bytes()).unwrap();
+        let client = ClientTls::authorities(authority.pem.as_bytes()).unwrap();
+        let name = ClientTls::server_name("localhost").unwrap();
+        let mut client = ClientConnection::new(Arc::clone(client.config()), name).unwrap();
+        let mut server = ServerConnection::new(Arc::clone(server.config())).unwrap();
+        while client.is_handshaking() || server.is_handshaking() || server.wants_write() {
+            let mut wire = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = &wire[..];
+            while !wire.is_empty() {
+                server.read_tls(&mut wire).unwrap();
+                server.process_new_packets().unwrap();
+            }
+            let mut wire = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            let mut wire = &wire[..];
+            while !wire.is_empty() {
+                client.read_tls(&mut wire).unwrap();
+                client.process_new_packets().unwrap();
+            }
+        }
+        let slow = Slow { takes, took: false };
+        let writer = Writer::new(
+            StreamWriter(Box::new(slow)),
+            Arc::new(Mutex::new(server.into())),
+        );
+        let stream = Stream {
+            reader: StreamReader(Box::new(Silent)),
+            writer: StreamWriter(Box::new(writer)),
+        };
+        WebSocket::new(Role::Server, stream, config, None, BytesMut::new())
+    }
+
+    #[test]
+    fn the_write_deadline_counts_bytes_that_the_peer_takes() {
+        const SHORT: Duration = Duration::from_millis(20);
+        let config = Config::new(Role::Server).write(Some(SHORT));
+        let message = || Message::from(vec![7; 100_000]);
+        // More than TLS encrypts at once, and each part of it takes far longer than the deadline.
+        server_writing_to(1000, &config).send(message()).unwrap();
+        let error = server_writing_to(0, &config).send(message()).unwrap_err();
+        let Error::Timeout(Timeout::Write { after: SHORT }) = error else {
+            panic!("{error:?}");
+        };
     }
 
     #[test]

@@ -233,6 +233,6 @@ fn a_record_that_was_changed_ends_the_connection_behind_what_came_before() {
     client.sock.write_all(&bytes).unwrap();
     assert_eq!(server.recv().unwrap(), Some("whole".into()));
     let error = server.recv().unwrap_err();
-    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    assert!(matches!(error, Error::Tls(_)), "{error:?}");
     assert_eq!(server.recv().unwrap(), None);
 }
