@@ -50,6 +50,8 @@ pub(crate) fn serve(
         .register(&mut listener, LISTENER, Interest::READABLE)?;
     let mut clients = HashMap::new();
     let mut next = LISTENER.0;
+    // Clients may wait whom nothing tells of any more.
+    let mut unaccepted = false;
     // One for all: what is read is handled at once.
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -58,13 +60,17 @@ pub(crate) fn serve(
             .values()
             .filter_map(|client: &Client| client.until)
             .min();
-        let timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let mut timeout = until.map(|until| until.saturating_duration_since(Instant::now()));
+        if unaccepted {
+            timeout = Some(timeout.map_or(PAUSE, |timeout| timeout.min(PAUSE)));
+        }
         match poll.poll(&mut events, timeout) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
         let mut ready: Vec<Token> = events.iter().map(|event| event.token()).collect();
-        if ready.contains(&LISTENER) {
+        if unaccepted || ready.contains(&LISTENER) {
+            unaccepted = false;
             loop {
                 match listener.accept() {
                     Ok((mut socket, _)) => {
@@ -77,9 +83,11 @@ pub(crate) fn serve(
                         clients.insert(Token(next), Client::new(socket, &config));
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    // A client that is gone already, or a lack of descriptors, which passes.
+                    // A client that is gone already, or a lack of descriptors, which passes. The poll tells of clients
+                    // that come, not of those that wait.
                     Err(error) => {
                         eprintln!("accept: {error}");
+                        unaccepted = true;
                         break;
                     }
                 }
@@ -312,3 +320,6 @@ fn echo(connection: &mut Connection, mut input: &mut [u8]) {
 }
 
 const LISTENER: Token = Token(0);
+
+/// How long to wait before accepting again after it failed.
+const PAUSE: Duration = Duration::from_millis(100);

@@ -101,3 +101,9 @@ fn requests_and_frames_that_break_the_rules_are_answered() {
             .any(|run| run[..1] == close[..1] && run[2..] == close[2..4])
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lack_of_descriptors_passes() {
+    bowline_testing::programs::Examples::of("mio").outlive_a_lack_of_descriptors();
+}

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use bowline_frame::Role;
 
@@ -143,7 +144,7 @@ impl Examples {
         }
     }
 
-    /// A server that has no descriptor left for a client goes on with the next ones when it has.
+    /// A server that has no descriptor left for a client goes on with those who wait when it has, and with new ones.
     #[cfg(target_os = "linux")]
     pub fn outlive_a_lack_of_descriptors(&self) {
         let mut command = Command::new("sh");
@@ -154,12 +155,16 @@ impl Examples {
         // More than the server can take; the kernel keeps the rest waiting.
         let mut crowd: Vec<TcpStream> = Vec::new();
         for _ in 0..40 {
-            crowd.push(TcpStream::connect(server.address).expect("the kernel takes it"));
+            let stream = TcpStream::connect(server.address).expect("the kernel takes it");
+            let patience = Some(Duration::from_secs(20));
+            stream.set_read_timeout(patience).expect("it is not zero");
+            crowd.push(stream);
         }
-        for stream in &mut crowd[..8] {
-            shake_hands(stream).expect("the server has descriptors for so many");
+        // Each makes room for another, and nobody else comes whom the server would hear of.
+        for (number, mut stream) in crowd.into_iter().enumerate() {
+            let shaken = shake_hands(&mut stream);
+            assert!(shaken.is_ok(), "the server forgot client {number}");
         }
-        drop(crowd);
         let peer = Peer::open(server.address);
         assert!(peer.is_some_and(|mut peer| peer.is_served()));
     }
