@@ -5,6 +5,7 @@
 //! woken. To end in seconds, a model tries the orders with no more than one, two or three preemptions; where a thread
 //! waits, any other may follow at no charge.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -20,10 +21,10 @@ use bytes::BytesMut;
 use loom::sync::Condvar;
 use loom::thread::{self, JoinHandle};
 
-use crate::sync::Mutex;
+use crate::sync::{Mutex, thread_local};
 use crate::{
-    CloseCode, Config, Error, Memory, MemoryReader, MemoryWriter, PollRead, PollWrite, Role, Timer,
-    Transport, WebSocket, corked,
+    CloseCode, Config, Error, Flusher, Flushing, Memory, MemoryReader, MemoryWriter, PollRead,
+    PollWrite, Queued, Role, Timer, Transport, WebSocket, corked,
 };
 
 type Socket = WebSocket<Memory<Still>>;
@@ -176,6 +177,99 @@ fn two_scopes_share_a_connection() {
 }
 
 #[test]
+fn a_flusher_writes_what_it_promised_while_the_task_waits_for_something_else() {
+    model(2, || {
+        let (socket, mut peer) = open(2);
+        let (receiver, sender) = socket.split();
+        let gate = Arc::new(Gate::default());
+        let opens = Arc::clone(&gate);
+        let task = spawn_flushed(None, async move {
+            sender.send(vec![1]).await.unwrap();
+            sender.send(vec![2]).await.unwrap();
+            opens.opens().await;
+        });
+        // Nobody receives: only the flusher can write.
+        assert_eq!(block_on(peer.read_frames(2)).0, [message(1), message(2)]);
+        gate.open();
+        join([task]);
+        drop(receiver);
+    });
+}
+
+#[test]
+fn a_flusher_writes_what_a_task_and_its_thread_leave() {
+    model(3, || {
+        let (socket, mut peer) = open(2);
+        let (receiver, sender) = socket.split();
+        let task = spawn_flushed(None, async move { sender.send(vec![1]).await.unwrap() });
+        assert_eq!(block_on(peer.read_frames(1)).0, [message(1)]);
+        join([task]);
+        drop(receiver);
+    });
+}
+
+#[test]
+fn the_flushers_of_two_threads_share_a_connection() {
+    model(2, || {
+        let (socket, mut peer) = open(4);
+        let (receiver, one) = socket.split();
+        let other = one.clone();
+        let one = spawn_flushed(None, async move { one.send(vec![1]).await.unwrap() });
+        let other = spawn_flushed(None, async move { other.send(vec![2]).await.unwrap() });
+        let (mut sent, _) = block_on(peer.read_frames(2));
+        sent.sort_unstable();
+        assert_eq!(sent, [message(1), message(2)]);
+        join([one, other]);
+        drop(receiver);
+    });
+}
+
+#[test]
+fn a_flusher_and_the_receiver_write_for_each_other() {
+    model(2, || {
+        let (socket, mut peer) = open(4);
+        let (receiver, sender) = socket.split();
+        let receiver = spawn_receiver(receiver);
+        let task = spawn_flushed(None, async move { sender.send(vec![1]).await.unwrap() });
+        assert_eq!(block_on(peer.read_frames(1)).0, [message(1)]);
+        block_on(peer.close());
+        join([receiver, task]);
+    });
+}
+
+#[test]
+fn what_a_flusher_leaves_at_its_end_is_the_receivers_to_write() {
+    model(1, || {
+        let (socket, mut peer) = open(2);
+        let (receiver, sender) = socket.split();
+        let receiver = spawn_receiver(receiver);
+        let end = Arc::new(Gate::default());
+        let ends = Arc::clone(&end);
+        let task = spawn_flushed(
+            Some(ends),
+            async move { sender.send(vec![1]).await.unwrap() },
+        );
+        end.open();
+        assert_eq!(block_on(peer.read_frames(1)).0, [message(1)]);
+        block_on(peer.close());
+        join([receiver, task]);
+    });
+}
+
+#[test]
+fn a_socket_that_is_dropped_offers_what_its_flusher_has_not_written() {
+    model(3, || {
+        let (socket, mut peer) = open(64);
+        let task = spawn_flushed(None, async move {
+            socket.send(vec![1]).await.unwrap();
+            drop(socket);
+        });
+        assert_eq!(block_on(peer.read_to_close())[0], message(1));
+        join([task]);
+    });
+}
+
+#[test]
 fn a_receiver_without_a_timer_learns_that_an_extension_holds_memory() {
     model(3, || {
         let released = Arc::new(Gate::default());
@@ -319,6 +413,44 @@ fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
 
 fn spawn(task: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
     thread::spawn(move || block_on(task))
+}
+
+/// A task of a runtime that has a flusher in a thread of its own. The flusher is dropped when `end` opens.
+fn spawn_flushed(
+    end: Option<Arc<Gate>>,
+    task: impl Future<Output = ()> + 'static,
+) -> JoinHandle<()> {
+    thread::spawn(move || {
+        FLUSHED.with(|flushed| *flushed.borrow_mut() = Some(end));
+        block_on(task);
+        FLUSHED.with(|flushed| *flushed.borrow_mut() = None);
+    })
+}
+
+/// What its runtime does, until `end` opens.
+async fn flush(flushing: Flushing, end: Option<Arc<Gate>>) {
+    let mut flushing = pin!(flushing);
+    let mut end = pin!(async {
+        match end {
+            Some(end) => end.opens().await,
+            None => std::future::pending().await,
+        }
+    });
+    poll_fn(|cx| {
+        if end.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        flushing.as_mut().poll(cx)
+    })
+    .await;
+}
+
+thread_local! {
+    static FLUSHED: RefCell<Option<Option<Arc<Gate>>>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    static FLUSHER: Flusher<u8, u8> = const { Flusher::new() };
 }
 
 /// Polls a future whenever it was woken. loom's own also polls it without, once, which may hide a lost wake-up.
@@ -535,6 +667,14 @@ impl Timer for Still {
 
     fn reset(&mut self, deadline: Instant) {
         self.0 = deadline;
+    }
+
+    fn promise(queued: &mut Queued<'_>) -> bool {
+        let Some(end) = FLUSHED.with(|flushed| flushed.borrow().clone()) else {
+            return false;
+        };
+        let spawn = |flushing| drop(thread::spawn(move || block_on(flush(flushing, end))));
+        FLUSHER.with(|flusher| flusher.promise(queued, 1, || Some(1), spawn))
     }
 }
 

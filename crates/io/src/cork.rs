@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
 
+use crate::flusher::Again;
 use crate::sync::thread_local;
 
 /// Runs `future`; what it queues during a poll is written right after that poll, in one write per socket.
@@ -47,7 +48,7 @@ where
     P: DerefMut<Target: Future>,
 {
     let mut scope = Scope {
-        id: NEXT.fetch_add(1, Ordering::Relaxed),
+        id: next_id(),
         listed: Vec::new(),
     };
     poll_fn(move |cx| {
@@ -61,12 +62,20 @@ pub(crate) trait Flush: Send + Sync {
     /// Writes what the transport takes now; false if something is left, and the waker is kept then.
     fn flush_now(&self, cx: &mut Context<'_>) -> bool;
 
-    /// Takes the promise back: the scope with this number is over.
+    /// As [`flush_now`](Self::flush_now), for the flusher with this number. If something is left, it is `again` that
+    /// is kept to be woken.
+    fn flush_listed(&self, flusher: ScopeId, again: &dyn Fn() -> Arc<Again>);
+
+    /// Takes the promise back: the scope or flusher with this number is over.
     fn unlist(&self, scope: ScopeId);
 }
 
-/// The number of a scope, of which no two have the same; 0 for none.
+/// The number of a scope or flusher, of which no two have the same; 0 for none.
 pub(crate) type ScopeId = u64;
+
+pub(crate) fn next_id() -> ScopeId {
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 /// Asks the scope that the running task is in to write, and gives its number; 0 if it is in none.
 ///

@@ -8,6 +8,7 @@ mod concurrency;
 mod connector;
 mod cork;
 mod dialogue;
+mod flusher;
 #[cfg(feature = "futures")]
 mod futures;
 mod memory;
@@ -22,6 +23,7 @@ mod websocket;
 pub use acceptor::{Acceptor, Http, Opening, Upgrading};
 pub use connector::Connector;
 pub use cork::corked;
+pub use flusher::{Flusher, Flushing, Queued};
 pub use memory::{Memory, MemoryReader, MemoryWriter, pair};
 pub use receiver::Receiver;
 pub use runtime::Runtime;

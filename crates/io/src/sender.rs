@@ -18,9 +18,17 @@ use crate::{Error, PollWrite, Timer, Transport};
 ///
 /// *Queued* means accepted: it is sent after all that was queued before, unless the connection fails.
 /// *Written* means handed to the transport. [`send`](Self::send) returns when its message is written, or
-/// earlier if somebody has promised to write when the running task next waits: a [`corked`](crate::corked)
-/// scope. [`flush`](Self::flush) returns when all that was queued is written. End a program with
-/// [`close`](crate::WebSocket::close) or `flush`, or what is queued may be lost.
+/// earlier if somebody has promised to write it when the running task next waits, at the latest:
+///
+/// - a [`corked`](crate::corked) scope, right after the current poll of its future;
+/// - the runtime, if it can ([`Timer::promise`]): on tokio in every spawned task, by a task that is woken to run after it.
+///
+/// So a reply never waits for what its handler waits for, and what is sent in one poll goes out in one write. A task
+/// that computes for long, or blocks its thread, holds back what it has just sent, unless it calls `flush` before.
+///
+/// [`flush`](Self::flush) returns when all that was queued is written. End a program with
+/// [`close`](crate::WebSocket::close) or `flush`, or what is queued may be lost. If a promised write fails, the next call
+/// says so.
 ///
 /// # Cancellation
 ///
@@ -67,7 +75,8 @@ impl<T: Transport> Sender<T> {
         self
     }
 
-    /// Sends a message: waits for room, queues it, and waits until it is written, unless that is promised.
+    /// Sends a message: waits for room, queues it, and waits until it is written, unless that is
+    /// [promised](Self#when-a-message-is-written).
     ///
     /// # Errors
     ///
@@ -148,7 +157,8 @@ impl<T: Transport> Sender<T> {
     }
 
     /// Waits for room and queues a message. It is written with the next [`flush`](Self::flush), by a scope
-    /// that has promised it, by the receiver before it waits, or when the soft mark is reached.
+    /// that has promised it, by the receiver before it waits, or when the soft mark is reached. A runtime promises nothing
+    /// for it.
     ///
     /// # Errors
     ///
@@ -186,7 +196,8 @@ impl<T: Transport> Sender<T> {
         queued
     }
 
-    /// Waits until all that was queued before is handed to the transport.
+    /// Waits until all that was queued before is handed to the transport. It is written now, whoever has
+    /// [promised](Self#when-a-message-is-written) to.
     ///
     /// # Errors
     ///
@@ -307,7 +318,7 @@ impl<T: Transport> Sender<T> {
 
     #[inline]
     fn promise(&self, out: &mut Locked<'_, T::Writer>) -> bool {
-        out.promise(|| Arc::clone(&self.shared) as _)
+        out.promise::<T::Timer>(|| Arc::clone(&self.shared) as _)
     }
 
     #[cfg(feature = "futures")]
@@ -400,7 +411,15 @@ where
             let _ = out.poll_drive(cx);
             out.check()?;
         }
-        if sender.promise(&mut out) || !this.write {
+        let promised = match this.write {
+            true => sender.promise(&mut out),
+            // Whoever feeds is to flush; only a scope writes it all the same, which costs nothing.
+            false => {
+                let _ = out.promise_scope(|| Arc::clone(&sender.shared) as _);
+                true
+            }
+        };
+        if promised {
             return Poll::Ready(Ok(()));
         }
         this.mark = out.mark();

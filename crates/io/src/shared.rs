@@ -12,8 +12,9 @@ use bowline_shell::end::Failure;
 use bytes::Buf;
 
 use crate::cork::{self, Flush, ScopeId};
+use crate::flusher::Again;
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
-use crate::{Error, PollWrite, buffers};
+use crate::{Error, PollWrite, Queued, Timer, buffers};
 
 /// The writing side of a connection, which the receiver and all senders share.
 pub(crate) struct Shared<W> {
@@ -40,8 +41,10 @@ pub(crate) struct Out<W> {
     shut_down: bool,
     /// The transport took no more, and the receiver knows.
     stuck: bool,
-    /// The scope that has promised to write.
+    /// The scope or flusher that has promised to write.
     listed: ScopeId,
+    /// Messages that a flusher has put off.
+    deferred: u16,
     /// Why writing failed, once it did.
     failure: Option<Box<Failure>>,
     vectored: bool,
@@ -79,6 +82,7 @@ impl<W: PollWrite> Shared<W> {
                 shut_down,
                 stuck: false,
                 listed: 0,
+                deferred: 0,
                 failure: None,
                 vectored,
             }),
@@ -136,15 +140,24 @@ impl<W: PollWrite> Locked<'_, W> {
     pub(crate) fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let knew = self.out.stuck;
         let driven = self.poll_drive_receiving(cx);
+        self.tell_if_stuck(knew);
+        driven
+    }
+
+    fn tell_if_stuck(&self, knew: bool) {
         if self.out.stuck && !knew {
             self.announce();
             self.shared.waiters.wake_driver();
         }
-        driven
     }
 
     /// As [`poll_drive`](Self::poll_drive), for the receiver itself.
     pub(crate) fn poll_drive_receiving(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_drive_for(Some(cx.waker()), |waiters| waiters.add(cx.waker()))
+    }
+
+    /// As [`poll_drive`](Self::poll_drive), for a task, or `None` for a flusher. `wait` keeps its waker.
+    fn poll_drive_for(&mut self, mover: Option<&Waker>, wait: impl FnOnce(&Waiters)) -> Poll<()> {
         let before = self.out.outbound.transmit().written();
         let lived = self.out.writer.is_some();
         let mut inner = Context::from_waker(&self.shared.waker);
@@ -152,16 +165,14 @@ impl<W: PollWrite> Locked<'_, W> {
         if driven.is_pending() {
             // Registered only now, so that a write that succeeds costs no registration; what has
             // happened since is not missed, because the transport is asked again.
-            self.shared.waiters.add(cx.waker());
+            wait(&self.shared.waiters);
             driven = self.out.drive(&mut inner);
         }
         self.out.stuck = driven.is_pending();
         if lived && self.out.writer.is_none() {
             self.wake_all();
         } else if self.out.outbound.transmit().written() != before || driven.is_ready() {
-            self.shared
-                .waiters
-                .progress(cx.waker(), driven.is_pending());
+            self.shared.waiters.progress(mover, driven.is_pending());
         }
         driven
     }
@@ -275,9 +286,27 @@ impl<W: PollWrite> Locked<'_, W> {
 
     /// Has a scope promised to write after this poll? It is asked to, if there is one.
     #[inline]
-    pub(crate) fn promise(&mut self, listing: impl FnOnce() -> Arc<dyn Flush>) -> bool {
-        self.out.listed = cork::list(self.out.listed, listing);
-        self.out.listed != 0
+    pub(crate) fn promise_scope(&mut self, writer: impl FnOnce() -> Arc<dyn Flush>) -> bool {
+        let scope = cork::list(self.out.listed, writer);
+        if scope == 0 {
+            return false;
+        }
+        self.out.listed = scope;
+        true
+    }
+
+    /// Has somebody promised to write after this poll? A scope is asked to, or else the runtime.
+    #[inline]
+    pub(crate) fn promise<S: Timer>(&mut self, writer: impl Fn() -> Arc<dyn Flush>) -> bool {
+        if self.promise_scope(&writer) {
+            return true;
+        }
+        let out = &mut *self.out;
+        S::promise(&mut Queued {
+            listed: &mut out.listed,
+            deferred: &mut out.deferred,
+            writer: &writer,
+        })
     }
 
     pub(crate) fn fail(&mut self, error: Error) {
@@ -406,6 +435,17 @@ impl<W: PollWrite> Flush for Shared<W> {
         driven
     }
 
+    fn flush_listed(&self, flusher: ScopeId, again: &dyn Fn() -> Arc<Again>) {
+        let mut out = self.lock();
+        let knew = out.out.stuck;
+        let driven = out.poll_drive_for(None, |waiters| waiters.set_flusher(again()));
+        out.tell_if_stuck(knew);
+        out.out.listed = match driven {
+            Poll::Ready(()) => 0,
+            Poll::Pending => flusher,
+        };
+    }
+
     fn unlist(&self, scope: ScopeId) {
         let mut out = self.lock();
         if out.out.listed == scope {
@@ -429,7 +469,30 @@ struct Waiters {
 #[derive(Default)]
 struct List {
     driver: Option<Waker>,
-    others: Vec<Waker>,
+    others: Vec<Waiter>,
+}
+
+enum Waiter {
+    Task(Waker),
+    /// Of those that wait there is the last: one does for all.
+    Flusher(Arc<Again>),
+}
+
+impl Waiter {
+    fn is_task(&self, task: &Waker) -> bool {
+        matches!(self, Self::Task(waker) if waker.will_wake(task))
+    }
+
+    const fn is_flusher(&self) -> bool {
+        matches!(self, Self::Flusher(_))
+    }
+
+    fn wake(self) {
+        match self {
+            Self::Task(waker) => waker.wake(),
+            Self::Flusher(again) => again.wake(),
+        }
+    }
 }
 
 impl Waiters {
@@ -447,28 +510,42 @@ impl Waiters {
 
     fn add(&self, waker: &Waker) {
         let mut list = self.list();
-        if !list.others.iter().any(|other| other.will_wake(waker)) {
-            list.others.push(waker.clone());
+        if !list.others.iter().any(|other| other.is_task(waker)) {
+            list.others.push(Waiter::Task(waker.clone()));
         }
         self.any.store(true, Ordering::Release);
     }
 
+    fn set_flusher(&self, again: Arc<Again>) {
+        let mut list = self.list();
+        let before = list.others.iter().position(Waiter::is_flusher);
+        let before = before.map(|index| list.others.swap_remove(index));
+        list.others.push(Waiter::Flusher(again));
+        self.any.store(true, Ordering::Release);
+        drop(list);
+        // It may wake somebody.
+        drop(before);
+    }
+
     /// Output has moved: wakes those who wait for that, except the task that moved it, which may go on
-    /// waiting.
-    fn progress(&self, mover: &Waker, waits: bool) {
+    /// waiting. `None` is a flusher.
+    fn progress(&self, mover: Option<&Waker>, waits: bool) {
         if !self.any.load(Ordering::Acquire) {
             return;
         }
+        let is_mover = |waiter: &Waiter| {
+            mover.map_or_else(|| waiter.is_flusher(), |mover| waiter.is_task(mover))
+        };
         let mut list = self.list();
         // One that waits is never out of the list: the transport may wake at any moment.
         let moved = list
             .others
-            .extract_if(.., |waker| !waits || !waker.will_wake(mover));
+            .extract_if(.., |waiter| !waits || !is_mover(waiter));
         let moved: Vec<_> = moved.collect();
         self.any.store(!list.others.is_empty(), Ordering::Release);
         drop(list);
-        let others = moved.into_iter().filter(|waker| !waker.will_wake(mover));
-        others.for_each(Waker::wake);
+        let others = moved.into_iter().filter(|waiter| !is_mover(waiter));
+        others.for_each(Waiter::wake);
     }
 
     fn wake_driver(&self) {
@@ -480,12 +557,13 @@ impl Waiters {
 
     fn wake_all(&self) {
         let driver = self.list().driver.clone();
-        for waker in self.take_others().into_iter().chain(driver) {
-            waker.wake();
+        self.take_others().into_iter().for_each(Waiter::wake);
+        if let Some(driver) = driver {
+            driver.wake();
         }
     }
 
-    fn take_others(&self) -> Vec<Waker> {
+    fn take_others(&self) -> Vec<Waiter> {
         let mut list = self.list();
         self.any.store(false, Ordering::Release);
         std::mem::take(&mut list.others)

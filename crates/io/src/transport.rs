@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 
+use crate::Queued;
+
 /// What moves bytes: a TCP or TLS stream, a stream of HTTP/2, a pair in memory.
 ///
 /// It is divided once, at birth, so that reading and writing never wait for each other. A stream that
@@ -119,6 +121,15 @@ pub trait Timer: Future<Output = ()> + Unpin + 'static {
 
     /// Moves the timer to `deadline`, ready or not.
     fn reset(&mut self, deadline: Instant);
+
+    /// Promises to write what the running task has queued once it has yielded, as a [`Flusher`](crate::Flusher) does.
+    ///
+    /// It is asked for each message, outside of a [`corked`](crate::corked) scope. Default: false, and the message is
+    /// written at once.
+    fn promise(queued: &mut Queued<'_>) -> bool {
+        let _ = queued;
+        false
+    }
 }
 
 /// Waits for `future`, but no longer than `deadline`; `None` if the deadline came first.

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bowline_io::Timer;
+use bowline_io::{Queued, Timer};
 
 /// A timer of a clock that belongs to the thread and stands still until it is [moved](advance).
 #[derive(Debug)]
@@ -61,6 +61,10 @@ impl Timer for Fake {
         });
         self.deadline = deadline;
         self.spent = false;
+    }
+
+    fn promise(queued: &mut Queued<'_>) -> bool {
+        super::promise::promise(queued)
     }
 }
 

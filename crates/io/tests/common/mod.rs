@@ -4,10 +4,12 @@
 #![allow(dead_code, unused_imports)]
 
 mod clock;
+mod promise;
 mod run;
 mod script;
 
 pub(crate) use clock::{Fake, advance, timers_made, timers_reset};
+pub(crate) use promise::{end_thread, spawned, task};
 pub(crate) use run::{Executor, Gate, Handle, complete, poll_once, poll_times};
 pub(crate) use script::{Fault, Input, Script, Scripted, State};
 

@@ -1,0 +1,301 @@
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+
+use crate::cork::{self, Flush, ScopeId};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
+
+/// The flusher of a thread: what the thread's tasks have queued is written by a task of its own, [`Flushing`].
+///
+/// It is for a carrier whose runtime polls a task that was woken as soon as the running one has yielded. The carrier
+/// keeps one in each thread and asks it in [`Timer::promise`](crate::Timer::promise). `T` tells tasks apart, `R` the
+/// runtimes that they belong to: a thread may serve several in turn.
+pub struct Flusher<T, R> {
+    current: RefCell<Option<Current<T, R>>>,
+}
+
+struct Current<T, R> {
+    /// The task that asked last: it stays with its runtime, which takes longer to find out.
+    task: T,
+    runtime: R,
+    list: Hold,
+}
+
+/// What a task has queued on a connection, and asks somebody to promise to write.
+pub struct Queued<'a> {
+    pub(crate) listed: &'a mut ScopeId,
+    /// Messages since then.
+    pub(crate) deferred: &'a mut u16,
+    pub(crate) writer: &'a dyn Fn() -> Arc<dyn Flush>,
+}
+
+/// The task of a [`Flusher`]: writes what was listed whenever it is polled, and ends some time after its thread.
+///
+/// What a transport doesn't take is written when it does. Dropping it offers what is listed to the transports once.
+#[must_use = "it writes only if it is spawned"]
+pub struct Flushing {
+    list: Arc<List>,
+    batch: Vec<Arc<dyn Flush>>,
+}
+
+impl<T: PartialEq, R: PartialEq> Flusher<T, R> {
+    /// A flusher without a task yet.
+    pub const fn new() -> Self {
+        Self {
+            current: RefCell::new(None),
+        }
+    }
+
+    /// Promises to write what was queued by the running task, `task`; false if it is to be written now.
+    ///
+    /// `runtime` tells which runtime the task belongs to, if any; `spawn` spawns a task there. They are called only
+    /// when needed.
+    #[inline]
+    pub fn promise(
+        &self,
+        queued: &mut Queued<'_>,
+        task: T,
+        runtime: impl FnOnce() -> Option<R>,
+        spawn: impl FnOnce(Flushing),
+    ) -> bool {
+        let Ok(mut current) = self.current.try_borrow_mut() else {
+            return false;
+        };
+        if let Some(current) = &*current
+            && current.task == task
+            && let Some(promised) = current.list.promise(queued)
+        {
+            return promised;
+        }
+        let Some(runtime) = runtime() else {
+            return false;
+        };
+        if let Some(current) = &mut *current
+            && current.runtime == runtime
+            && let Some(promised) = current.list.promise(queued)
+        {
+            current.task = task;
+            return promised;
+        }
+        let list = Arc::new(List::new());
+        let current = current.insert(Current {
+            task,
+            runtime,
+            list: list.hold(),
+        });
+        spawn(Flushing {
+            list,
+            batch: Vec::new(),
+        });
+        // A runtime that is about to end drops it at once.
+        current.list.promise(queued).unwrap_or(false)
+    }
+}
+
+impl<T: PartialEq, R: PartialEq> Default for Flusher<T, R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T, R> fmt::Debug for Flusher<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flusher").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Queued<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queued").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Flushing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flushing").finish_non_exhaustive()
+    }
+}
+
+impl Future for Flushing {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Self { list, batch } = &mut *self;
+        {
+            let mut state = list.lock();
+            if state.listed.is_empty() && state.holds == 0 {
+                return Poll::Ready(());
+            }
+            let count = state.listed.len().min(BATCH);
+            batch.extend(state.listed.drain(..count));
+            if state.listed.is_empty() && state.holds > 0 {
+                state.waker = Some(cx.waker().clone());
+            } else {
+                // Others want to run meanwhile; or it may be the end, if all is written.
+                cx.waker().wake_by_ref();
+            }
+        }
+        // No lock of the list is held while writing: a transport may wake from inside its write.
+        for writer in batch.drain(..) {
+            list.write(&writer);
+        }
+        Poll::Pending
+    }
+}
+
+/// Ends with its runtime: what is listed is offered once, and what is left is the receivers' to write.
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        let listed = {
+            let mut state = self.list.lock();
+            self.list.over.store(true, Ordering::Release);
+            state.waker = None;
+            std::mem::take(&mut state.listed)
+        };
+        for writer in self.batch.drain(..).chain(listed) {
+            self.list.write(&writer);
+            writer.unlist(self.list.id);
+        }
+    }
+}
+
+/// Writers that a flusher has promised to write.
+struct List {
+    id: ScopeId,
+    /// Nobody polls it any more.
+    over: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    listed: VecDeque<Arc<dyn Flush>>,
+    /// Wakes the flusher; `None` while it is woken.
+    waker: Option<Waker>,
+    /// How many may list something: the thread, and transports that took no more.
+    holds: usize,
+}
+
+impl List {
+    fn new() -> Self {
+        Self {
+            id: cork::next_id(),
+            over: AtomicBool::new(false),
+            state: Mutex::new(State {
+                listed: VecDeque::new(),
+                waker: None,
+                holds: 0,
+            }),
+        }
+    }
+
+    fn hold(self: &Arc<Self>) -> Hold {
+        self.lock().holds += 1;
+        Hold(Arc::clone(self))
+    }
+
+    /// Lists a writer and wakes the flusher; false if there is none any more.
+    fn push(&self, writer: Arc<dyn Flush>) -> bool {
+        let mut state = self.lock();
+        if self.over.load(Ordering::Acquire) {
+            return false;
+        }
+        state.listed.push_back(writer);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Writes what the transport takes now. It is listed again when it takes more.
+    fn write(self: &Arc<Self>, writer: &Arc<dyn Flush>) {
+        let again = || {
+            Arc::new(Again {
+                writer: Arc::downgrade(writer),
+                list: self.hold(),
+            })
+        };
+        // A transport that panics must not take the promise away from others. Its receiver, who is told to look, meets
+        // the panic as well.
+        if catch_unwind(AssertUnwindSafe(|| writer.flush_listed(self.id, &again))).is_err() {
+            writer.unlist(self.id);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who may list something. When there is none left, the flusher ends.
+struct Hold(Arc<List>);
+
+impl Hold {
+    /// Promises to write what was queued, or tells to write it now; `None` if the flusher has ended.
+    #[inline]
+    fn promise(&self, queued: &mut Queued<'_>) -> Option<bool> {
+        let list = &*self.0;
+        if list.over.load(Ordering::Acquire) {
+            return None;
+        }
+        if *queued.listed != list.id {
+            if !list.push((queued.writer)()) {
+                return None;
+            }
+            *queued.listed = list.id;
+            *queued.deferred = 0;
+        }
+        // A task that only sends is not put off for ever, and neither is what it sends.
+        *queued.deferred += 1;
+        let promised = *queued.deferred < RUN;
+        if !promised {
+            *queued.deferred = 0;
+        }
+        Some(promised)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.holds -= 1;
+        let waker = match state.holds {
+            0 => state.waker.take(),
+            _ => None,
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Lists a writer again when its transport takes more.
+///
+/// It touches the list only, never the writer: a transport may wake from inside its own write.
+pub(crate) struct Again {
+    writer: Weak<dyn Flush>,
+    list: Hold,
+}
+
+impl Again {
+    pub(crate) fn wake(&self) {
+        if let Some(writer) = self.writer.upgrade() {
+            // After the flusher's end, it is the receiver's to write, who is woken too.
+            let _ = self.list.0.push(writer);
+        }
+    }
+}
+
+/// Connections that are written in one poll.
+const BATCH: usize = 128;
+
+/// Messages that are queued on a connection in one poll before they are written in it.
+const RUN: u16 = 256;
