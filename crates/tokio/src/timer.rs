@@ -3,7 +3,9 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::task::coop;
+use bowline_io::{Flusher, Queued};
+use tokio::runtime::{self, Handle};
+use tokio::task::{self, coop};
 use tokio::time::{self, Sleep};
 
 /// tokio's timer. Where tokio's clock is paused, so are the deadlines of connections.
@@ -22,6 +24,23 @@ impl bowline_io::Timer for Timer {
     fn reset(&mut self, deadline: Instant) {
         self.0.as_mut().reset(deadline.into());
     }
+
+    fn promise(queued: &mut Queued<'_>) -> bool {
+        // From outside of a task or of a worker, the flusher would be woken on another thread, which costs more than to write.
+        let (Some(task), Some(_)) = (task::try_id(), runtime::worker_index()) else {
+            return false;
+        };
+        let runtime = || Some(Handle::try_current().ok()?.id());
+        let spawn = |flushing| drop(task::spawn(coop::unconstrained(flushing)));
+        let promise = |flusher: &Thread| flusher.promise(queued, task, runtime, spawn);
+        FLUSHER.try_with(promise).unwrap_or(false)
+    }
+}
+
+type Thread = Flusher<task::Id, runtime::Id>;
+
+thread_local! {
+    static FLUSHER: Thread = const { Flusher::new() };
 }
 
 impl Future for Timer {
