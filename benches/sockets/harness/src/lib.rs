@@ -1,6 +1,6 @@
 //! What every echo server on tokio beside this package has in common: its command line, its runtime, how it accepts.
 //!
-//! `SERVER ADDR [--deflate]` prints the address it listens on, and serves for ever on one thread.
+//! `SERVER ADDR [--deflate]` prints the address it listens on, and serves for ever; on one thread, unless it says otherwise.
 #![forbid(unsafe_code)]
 
 mod upgrade;
@@ -34,11 +34,27 @@ pub fn serve<F>(echo: impl Fn(TcpStream, Options) -> F)
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    serve_on(&mut Builder::new_current_thread(), echo);
+}
+
+/// As [`serve`], on tokio's default runtime, which has a worker for each CPU.
+///
+/// # Panics
+///
+/// As [`serve`].
+pub fn serve_multi_thread<F>(echo: impl Fn(TcpStream, Options) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    serve_on(&mut Builder::new_multi_thread(), echo);
+}
+
+fn serve_on<F>(builder: &mut Builder, echo: impl Fn(TcpStream, Options) -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
     let (address, options) = (address(), options());
-    let runtime = Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = builder.enable_all().build().expect("a runtime");
     runtime.block_on(async move {
         let listener = TcpListener::bind(&address).await.expect("a free address");
         let address = listener.local_addr().expect("an address");

@@ -1,0 +1,13 @@
+//! Batched by hand, on several threads.
+#![forbid(unsafe_code)]
+
+use bench_sockets_bowline::{acceptor, batched};
+use bench_sockets_harness::serve_multi_thread;
+
+fn main() {
+    let acceptor = acceptor();
+    serve_multi_thread(move |stream, _| {
+        let acceptor = acceptor.clone();
+        async move { batched(acceptor.accept(stream).await?).await }
+    });
+}
