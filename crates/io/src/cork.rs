@@ -15,7 +15,8 @@ use crate::sync::thread_local;
 /// kept by this scope. A reply never waits while the future waits for something else. Tasks that are
 /// spawned inside are outside of the scope. A scope inside another adds nothing.
 ///
-/// [`Acceptor::serve`](crate::Acceptor::serve) runs its handler in one.
+/// [`Acceptor::serve`](crate::Acceptor::serve) runs its handler in one. Where the runtime promises as much to every
+/// task ([`Timer::promise`](crate::Timer::promise)), a scope takes a little less, and writes before others run.
 ///
 /// # Cancel safety
 ///

@@ -1,4 +1,4 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use crate::cork::{self, Flush, ScopeId};
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
@@ -25,6 +26,8 @@ struct Current<T, R> {
     task: T,
     runtime: R,
     list: Hold,
+    /// When something was listed last.
+    since: Cell<Instant>,
 }
 
 /// What a task has queued on a connection, and asks somebody to promise to write.
@@ -33,6 +36,7 @@ pub struct Queued<'a> {
     /// Messages since then.
     pub(crate) deferred: &'a mut u16,
     pub(crate) writer: &'a dyn Fn() -> Arc<dyn Flush>,
+    pub(crate) now: fn() -> Instant,
 }
 
 /// The task of a [`Flusher`]: writes what was listed whenever it is polled, and ends some time after its thread.
@@ -69,7 +73,7 @@ impl<T: PartialEq, R: PartialEq> Flusher<T, R> {
         };
         if let Some(current) = &*current
             && current.task == task
-            && let Some(promised) = current.list.promise(queued)
+            && let Some(promised) = current.promise(queued)
         {
             return promised;
         }
@@ -78,7 +82,7 @@ impl<T: PartialEq, R: PartialEq> Flusher<T, R> {
         };
         if let Some(current) = &mut *current
             && current.runtime == runtime
-            && let Some(promised) = current.list.promise(queued)
+            && let Some(promised) = current.promise(queued)
         {
             current.task = task;
             return promised;
@@ -88,13 +92,46 @@ impl<T: PartialEq, R: PartialEq> Flusher<T, R> {
             task,
             runtime,
             list: list.hold(),
+            since: Cell::new((queued.now)()),
         });
         spawn(Flushing {
             list,
             batch: Vec::new(),
         });
         // A runtime that is about to end drops it at once.
-        current.list.promise(queued).unwrap_or(false)
+        current.promise(queued).unwrap_or(false)
+    }
+}
+
+impl<T, R> Current<T, R> {
+    /// Promises to write what was queued, or tells to write it now; `None` if the flusher has ended.
+    #[inline]
+    fn promise(&self, queued: &mut Queued<'_>) -> Option<bool> {
+        let list = &*self.list.0;
+        if list.over.load(Ordering::Acquire) {
+            return None;
+        }
+        if *queued.listed != list.id {
+            if !list.push((queued.writer)()) {
+                return None;
+            }
+            *queued.listed = list.id;
+            *queued.deferred = 0;
+            self.since.set((queued.now)());
+        }
+        *queued.deferred += 1;
+        if *queued.deferred < 2 || !queued.deferred.is_power_of_two() {
+            return Some(true);
+        }
+        // A task that computes or only sends must not hold back for ever what it has sent.
+        let now = (queued.now)();
+        let waited = now.saturating_duration_since(self.since.get());
+        if *queued.deferred < RUN && waited < PATIENCE {
+            return Some(true);
+        }
+        *queued.deferred = 0;
+        self.since.set(now);
+        Some(false)
     }
 }
 
@@ -237,31 +274,6 @@ impl List {
 /// Somebody who may list something. When there is none left, the flusher ends.
 struct Hold(Arc<List>);
 
-impl Hold {
-    /// Promises to write what was queued, or tells to write it now; `None` if the flusher has ended.
-    #[inline]
-    fn promise(&self, queued: &mut Queued<'_>) -> Option<bool> {
-        let list = &*self.0;
-        if list.over.load(Ordering::Acquire) {
-            return None;
-        }
-        if *queued.listed != list.id {
-            if !list.push((queued.writer)()) {
-                return None;
-            }
-            *queued.listed = list.id;
-            *queued.deferred = 0;
-        }
-        // A task that only sends is not put off for ever, and neither is what it sends.
-        *queued.deferred += 1;
-        let promised = *queued.deferred < RUN;
-        if !promised {
-            *queued.deferred = 0;
-        }
-        Some(promised)
-    }
-}
-
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut state = self.0.lock();
@@ -297,5 +309,8 @@ impl Again {
 /// Connections that are written in one poll.
 const BATCH: usize = 128;
 
-/// Messages that are queued on a connection in one poll before they are written in it.
+/// Messages that are queued on a connection in one poll before they are written in it; a power of two.
 const RUN: u16 = 256;
+
+/// How long a message may have waited when the second, fourth, eighth ... behind it is queued.
+const PATIENCE: Duration = Duration::from_micros(500);

@@ -306,6 +306,7 @@ impl<W: PollWrite> Locked<'_, W> {
             listed: &mut out.listed,
             deferred: &mut out.deferred,
             writer: &writer,
+            now: S::now,
         })
     }
 

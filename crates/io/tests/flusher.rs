@@ -5,14 +5,15 @@ mod common;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::pin::pin;
+use std::time::Duration;
 
 use bowline_io::{Config, Error, Flushing, Role, corked};
 use bowline_testing::payload;
 use bowline_testing::wire::{BINARY, CLOSE, FIN, TEXT, frame, frame_from, whole_frames};
 
 use common::{
-    Executor, Fault, Gate, Handle, Script, Socket, end_thread, open, poll_once, poll_times, server,
-    spawned, task,
+    Executor, Fault, Gate, Handle, Script, Socket, advance, end_thread, open, poll_once,
+    poll_times, server, spawned, task,
 };
 
 async fn echo(mut socket: Socket) -> Result<(), Error> {
@@ -420,6 +421,26 @@ fn a_task_that_only_sends_writes_once_in_256_messages() {
     assert!(poll_once(flusher.as_mut()).is_pending());
     assert_eq!(script.writes(), 3);
     assert_eq!(script.output().len(), 600 * 3);
+}
+
+#[test]
+fn what_a_task_sends_between_computations_goes_out_in_between() {
+    let (script, socket) = server();
+    let flusher = queued(async {
+        for number in 1..=10 {
+            socket.send(vec![0]).await.unwrap();
+            // Every other message looks at the clock, and takes the one before it along.
+            assert_eq!(script.writes(), number / 2, "message {number}");
+            advance(Duration::from_millis(1));
+        }
+        for _ in 0..100 {
+            socket.send(vec![0]).await.unwrap();
+        }
+        assert_eq!(script.writes(), 6, "the clock stands still");
+    });
+    drop(flusher);
+    assert_eq!(script.writes(), 7);
+    assert_eq!(script.output().len(), 110 * 3);
 }
 
 #[test]

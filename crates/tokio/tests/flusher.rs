@@ -438,6 +438,46 @@ async fn a_peer_that_reads_nothing_stops_the_task_and_gets_all_in_order_later() 
     task.await.unwrap();
 }
 
+/// Sends 16 MiB and receives as much at the same time, in two tasks.
+async fn flood(ws: WebSocket) {
+    const COUNT: u32 = 16 * 1024;
+    let (mut receiver, sender) = ws.split();
+    let sending = tokio::spawn(async move {
+        for number in 0..COUNT {
+            let message = number.to_be_bytes().repeat(256);
+            sender.send(message).await.unwrap();
+        }
+        sender
+    });
+    let receiving = tokio::spawn(async move {
+        for number in 0..COUNT {
+            let message = receiver.recv().await.unwrap().unwrap();
+            assert_eq!(message.as_bytes()[..4], number.to_be_bytes());
+        }
+        receiver
+    });
+    let sender = sending.await.unwrap();
+    let mut receiver = receiving.await.unwrap();
+    sender.close(CloseCode::NORMAL).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap(), None);
+}
+
+#[test]
+fn peers_that_both_send_more_than_fits_between_them_lose_nothing() {
+    for runtime in [current_thread(), multi_thread()] {
+        runtime.block_on(async {
+            let (address, served) = serve_one(|ws| async {
+                flood(ws).await;
+                Ok(())
+            })
+            .await;
+            let url = format!("ws://{address}/");
+            flood(Connector::new().connect(url).await.unwrap()).await;
+            served.await.unwrap().unwrap();
+        });
+    }
+}
+
 #[test]
 fn a_task_that_only_sends_lets_others_run() {
     const MESSAGES: usize = 100_000;
