@@ -12,18 +12,23 @@ use std::net::SocketAddr;
 
 use async_global_executor::GlobalExecutorConfig;
 use async_std::net::TcpListener;
-use bowline_async_std::{Acceptor, Connector, OriginPolicy, PerMessageDeflate, Role};
+use bowline_async_std::{
+    Acceptor, ClientTls, Connector, OriginPolicy, PerMessageDeflate, Role, ServerTls,
+};
 use bowline_testing::hostile::{self, Conduct, Short, Verdict, Victim};
 
 struct OnAsyncStd;
 
 impl Victim for OnAsyncStd {
-    fn serve(short: Short) -> SocketAddr {
-        let acceptor = Acceptor::new()
+    fn serve(short: Short, tls: Option<ServerTls>) -> SocketAddr {
+        let mut acceptor = Acceptor::new()
             .origin(OriginPolicy::Any)
             .extension(PerMessageDeflate::new())
             .config(hostile::config(Role::Server, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            acceptor = acceptor.tls(tls);
+        }
         block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
@@ -32,10 +37,19 @@ impl Victim for OnAsyncStd {
         })
     }
 
-    fn connect(url: &str, conduct: Conduct, short: Short, compress: bool) -> Verdict {
+    fn connect(
+        url: &str,
+        conduct: Conduct,
+        short: Short,
+        compress: bool,
+        tls: Option<ClientTls>,
+    ) -> Verdict {
         let mut connector = Connector::new()
             .config(hostile::config(Role::Client, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            connector = connector.tls(tls);
+        }
         if compress {
             connector = connector.extension(PerMessageDeflate::new());
         }

@@ -11,28 +11,42 @@ use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use bowline_blocking::{Acceptor, Connector, OriginPolicy, PerMessageDeflate, Role};
+use bowline_blocking::{
+    Acceptor, ClientTls, Connector, OriginPolicy, PerMessageDeflate, Role, ServerTls,
+};
 use bowline_testing::hostile::{self, Conduct, Short, Verdict, Victim};
 
 struct OnThreads;
 
 impl Victim for OnThreads {
-    fn serve(short: Short) -> SocketAddr {
-        let acceptor = Acceptor::new()
+    fn serve(short: Short, tls: Option<ServerTls>) -> SocketAddr {
+        let mut acceptor = Acceptor::new()
             .origin(OriginPolicy::Any)
             .extension(PerMessageDeflate::new())
             .config(hostile::config(Role::Server, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            acceptor = acceptor.tls(tls);
+        }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || echo_server::serve(&listener, &acceptor));
         address
     }
 
-    fn connect(url: &str, conduct: Conduct, short: Short, compress: bool) -> Verdict {
+    fn connect(
+        url: &str,
+        conduct: Conduct,
+        short: Short,
+        compress: bool,
+        tls: Option<ClientTls>,
+    ) -> Verdict {
         let mut connector = Connector::new()
             .config(hostile::config(Role::Client, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            connector = connector.tls(tls);
+        }
         if compress {
             connector = connector.extension(PerMessageDeflate::new());
         }

@@ -8,6 +8,8 @@
 //! [`requests`] and [`responses`] alone concern HTTP/1.1; a carrier that opens connections in another way leaves them
 //! out, and its [`Transport`] says that it is open.
 //!
+//! [`records`] concerns TLS, for carriers that encrypt.
+//!
 //! A carrier joins with `tests/hostile.rs`, a program of its own whose global allocator counts: it says how to start the
 //! carrier's echo examples (`Victim`), and `hostile_tests` makes the tests. One that opens connections in another way
 //! starts its example for each [`Short`], says how to dial it, and tells its errors as a [`Verdict`]. The program under
@@ -25,14 +27,17 @@ mod floods;
 mod frames;
 mod judge;
 mod noise;
+mod records;
 mod requests;
 mod responses;
 mod run;
 #[cfg(feature = "behaviour")]
 mod suite;
 mod text;
+#[cfg(feature = "behaviour")]
+mod tls;
 
-pub use attacker::Transport;
+pub use attacker::{Tls, Transport};
 pub use case::{Case, Conduct, MAX_MESSAGE, Short, Verdict, config, handshake_timeout};
 pub use close::close;
 pub use closing::closing;
@@ -41,7 +46,8 @@ pub use crowd::crowd_server;
 pub use endings::endings;
 pub use floods::floods;
 pub use frames::frames;
-pub use noise::noise_server;
+pub use noise::{noise_below_server, noise_server};
+pub use records::records;
 pub use requests::requests;
 pub use responses::responses;
 pub use run::{Dial, attack_client, attack_server, plain};

@@ -12,7 +12,9 @@ use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use bowline_testing::hostile::{self, Conduct, Short, Verdict, Victim};
-use bowline_tokio::{Acceptor, Connector, OriginPolicy, PerMessageDeflate, Role};
+use bowline_tokio::{
+    Acceptor, ClientTls, Connector, OriginPolicy, PerMessageDeflate, Role, ServerTls,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
@@ -20,12 +22,15 @@ use tokio::sync::mpsc;
 struct OnTokio;
 
 impl Victim for OnTokio {
-    fn serve(short: Short) -> SocketAddr {
-        let acceptor = Acceptor::new()
+    fn serve(short: Short, tls: Option<ServerTls>) -> SocketAddr {
+        let mut acceptor = Acceptor::new()
             .origin(OriginPolicy::Any)
             .extension(PerMessageDeflate::new())
             .config(hostile::config(Role::Server, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            acceptor = acceptor.tls(tls);
+        }
         runtime().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
@@ -34,10 +39,19 @@ impl Victim for OnTokio {
         })
     }
 
-    fn connect(url: &str, conduct: Conduct, short: Short, compress: bool) -> Verdict {
+    fn connect(
+        url: &str,
+        conduct: Conduct,
+        short: Short,
+        compress: bool,
+        tls: Option<ClientTls>,
+    ) -> Verdict {
         let mut connector = Connector::new()
             .config(hostile::config(Role::Client, short))
             .handshake_timeout(hostile::handshake_timeout(short));
+        if let Some(tls) = tls {
+            connector = connector.tls(tls);
+        }
         if compress {
             connector = connector.extension(PerMessageDeflate::new());
         }

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -20,6 +21,38 @@ pub trait Transport: Read + Write + Send {
     fn is_open(&self) -> bool {
         false
     }
+
+    /// Makes the handshake of TLS, if there is to be one and it was not made; each byte is a write of its own if that is
+    /// wanted. It waits for the other end.
+    fn encrypt(&mut self, dripping: bool) -> io::Result<()> {
+        let _ = dripping;
+        Ok(())
+    }
+
+    /// What must be written so that the other end reads `payload`.
+    fn seal<'a>(&mut self, payload: &'a [u8]) -> Cow<'a, [u8]> {
+        payload.into()
+    }
+
+    /// What TLS can do beside carrying payload; `None` without it.
+    fn tls(&mut self) -> Option<&mut dyn Tls> {
+        None
+    }
+}
+
+/// What an attacker does with TLS.
+pub trait Tls {
+    /// Has all that follows be records made by hand.
+    fn take_in_hand(&mut self) -> io::Result<()>;
+
+    /// A record of this content type, made by hand.
+    fn record(&mut self, kind: u8, payload: &[u8]) -> Vec<u8>;
+
+    /// A change of keys that the other end is to answer.
+    fn key_update(&mut self) -> Vec<u8>;
+
+    /// Ends the writing direction without a word of TLS.
+    fn cut(&mut self) -> io::Result<()>;
 }
 
 /// It must have been made non-blocking.
@@ -86,6 +119,41 @@ impl Attacker {
             }
             Step::Write(bytes) => self.write(bytes),
             Step::Drip(bytes) => bytes.chunks(1).try_for_each(|byte| self.write(byte)),
+            Step::DripBelow(bytes) => {
+                let sealed = self.sealed(bytes).into_owned();
+                sealed.chunks(1).try_for_each(|byte| self.write_below(byte))
+            }
+            Step::Part(bytes, count) => {
+                let sealed = self.sealed(bytes).into_owned();
+                self.write_below(&sealed[..*count])
+            }
+            Step::ByHand => {
+                self.encrypt(false)?;
+                let taken = self.tls()?.take_in_hand();
+                taken.map_err(|error| format!("not taken in hand: {error}"))
+            }
+            Step::Records(kind, payload, times) => {
+                let mut records = Vec::new();
+                for _ in 0..*times {
+                    records.extend(self.tls()?.record(*kind, payload));
+                }
+                self.write_below(&records)
+            }
+            Step::KeyUpdates(times) => (0..*times).try_for_each(|_| {
+                let update = self.tls()?.key_update();
+                self.write_below(&update)
+            }),
+            Step::Below(bytes) => self.write_below(bytes),
+            Step::TrickleBelow(unit) => {
+                self.endlessly_by(unit, PAUSE, Self::write_below, |attacker| {
+                    attacker.gone || attacker.ended.is_some()
+                })
+            }
+            Step::Cut => {
+                // The victim may be gone already.
+                let _ = self.tls()?.cut();
+                Ok(())
+            }
             Step::Repeat(unit, times) => self.repeat(unit, *times),
             Step::Flood(unit) => {
                 let many = unit.repeat((CHUNK / unit.len()).max(1));
@@ -156,6 +224,7 @@ impl Attacker {
     }
 
     fn open(&mut self, lines: &str, behind: &[u8], dripping: bool) -> Result<(), Fault> {
+        self.encrypt(dripping)?;
         let needed = !self.transport.as_ref().is_some_and(|it| it.is_open());
         let head = match self.role {
             _ if !needed => Vec::new(),
@@ -188,6 +257,7 @@ impl Attacker {
 
     fn read_request(&mut self) -> Result<(), Fault> {
         if self.request.is_empty() {
+            self.encrypt(false)?;
             self.request = self.take_head()?;
         }
         Ok(())
@@ -224,20 +294,56 @@ impl Attacker {
         pause: Duration,
         is_over: fn(&Self) -> bool,
     ) -> Result<(), Fault> {
+        self.endlessly_by(bytes, pause, Self::write, is_over)
+    }
+
+    fn endlessly_by(
+        &mut self,
+        bytes: &[u8],
+        pause: Duration,
+        write: fn(&mut Self, &[u8]) -> Result<(), Fault>,
+        is_over: fn(&Self) -> bool,
+    ) -> Result<(), Fault> {
         let since = Instant::now();
         while !is_over(self) {
             if since.elapsed() > PATIENCE {
                 return Err("the victim bears it for ever".to_owned());
             }
-            self.write(bytes)?;
+            write(self, bytes)?;
             std::thread::sleep(pause);
         }
         Ok(())
     }
 
-    /// Writes all of it, or as much as the victim takes before it is gone.
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+    /// Writes all of it, encrypted if there is TLS, or as much as the victim takes before it is gone.
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let sealed = self.sealed(bytes);
+        self.write_below(&sealed)
+    }
+
+    /// The same as it is.
+    fn write_below(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
         self.until(&mut bytes, |_| true)
+    }
+
+    fn sealed<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        match &mut self.transport {
+            Some(transport) => transport.seal(bytes),
+            None => bytes.into(),
+        }
+    }
+
+    fn encrypt(&mut self, dripping: bool) -> Result<(), Fault> {
+        let encrypted = match &mut self.transport {
+            Some(transport) => transport.encrypt(dripping),
+            None => Ok(()),
+        };
+        encrypted.map_err(|error| format!("not encrypted: {error}"))
+    }
+
+    fn tls(&mut self) -> Result<&mut dyn Tls, Fault> {
+        let tls = self.transport.as_mut().and_then(|it| it.tls());
+        tls.ok_or_else(|| "there is no TLS".to_owned())
     }
 
     fn reset(&mut self) -> Result<(), Fault> {

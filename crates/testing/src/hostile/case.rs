@@ -106,8 +106,22 @@ pub(super) enum Step {
     /// Answers it: `{accept}` and `{key}` in the text stand for what fits the request.
     Answer(Vec<u8>),
     Write(Vec<u8>),
-    /// Each byte is a write of its own.
+    /// Each byte is a write of its own, and a record if it is encrypted.
     Drip(Vec<u8>),
+    /// Encrypts it as a whole, of which each byte is a write of its own.
+    DripBelow(Vec<u8>),
+    /// Encrypts it and writes only so many bytes of that.
+    Part(Vec<u8>, usize),
+    /// Makes the handshake of TLS, and writes all that follows in records made by hand.
+    ByHand,
+    /// So many records of this content type, made by hand.
+    Records(u8, Vec<u8>, usize),
+    /// Changes the keys of TLS so often, and asks for it to be answered.
+    KeyUpdates(usize),
+    /// Writes it as it is, encrypted or not.
+    Below(Vec<u8>),
+    /// The same now and then, until the victim has ended its direction.
+    TrickleBelow(Vec<u8>),
     Repeat(Vec<u8>, usize),
     /// Writes it again and again until the victim is gone.
     Flood(Vec<u8>),
@@ -120,6 +134,8 @@ pub(super) enum Step {
     /// Waits for a frame with this first byte.
     Await(u8),
     EndWriting,
+    /// The same, without a word of TLS.
+    Cut,
     /// Writes it and leaves the answer unread and the transport with it, which makes the kernel reset the connection.
     Reset(Vec<u8>),
 }
@@ -131,6 +147,8 @@ pub(super) enum Outcome {
     Refused(u16),
     /// The opening handshake ends without an answer.
     Silent,
+    /// The handshake of TLS fails. The last thing that the victim says of it is an alert with this number, if it says so.
+    Unencrypted(Option<u8>, Verdict),
     /// A client gives the opening handshake up, sends nothing more, and says so.
     GivenUp(Verdict),
     /// A violation: a Close with this code.
@@ -210,6 +228,8 @@ pub enum Verdict {
     Incomplete,
     /// The server broke the protocol or passed a limit, and was told so with this close code.
     Violation(u16),
+    /// TLS could not be agreed on.
+    Unencrypted,
     /// A deadline passed.
     TimedOut,
     /// The transport ended or failed without a Close.
@@ -247,6 +267,9 @@ pub(super) const KEPT: usize = 8 * 64 * 1024;
 /// What a connection may hold beside its messages, in bytes: blocks, output up to the soft mark of 64 KiB, and as much
 /// again for a head of 16 KiB with its copies and for what the attacker keeps.
 pub(super) const CONNECTION: usize = KEPT + 2 * 64 * 1024;
+
+/// What TLS may cost beside that, at both ends of a connection, in bytes: a record to read and some to write.
+pub(super) const TLS: usize = 256 * 1024;
 
 /// Long enough to come before the deadline on a machine that is not busy, short enough to wait for.
 const SOON: Duration = Duration::from_millis(120);

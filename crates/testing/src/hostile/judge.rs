@@ -18,6 +18,10 @@ pub(super) fn judge(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
             ended(case, attacker)?;
             return nothing(attacker.heard());
         }
+        Outcome::Unencrypted(alert, _) => {
+            ended(case, attacker)?;
+            return last_alert(attacker.heard(), alert);
+        }
         Outcome::GivenUp(_) => return nothing(attacker.heard()),
         Outcome::Abandoned => None,
         Outcome::Lost => {
@@ -48,7 +52,7 @@ pub(super) fn judge(case: &Case, attacker: &Attacker) -> Result<(), Fault> {
 /// Compares what a client says about its connection with what the case demands.
 pub(super) fn judge_verdict(case: &Case, actual: Verdict) -> Result<(), Fault> {
     let expected = case.verdict.unwrap_or(match case.outcome {
-        Outcome::GivenUp(verdict) => verdict,
+        Outcome::GivenUp(verdict) | Outcome::Unencrypted(_, verdict) => verdict,
         Outcome::Failed(code) => Verdict::Violation(code),
         Outcome::Closed(_) => Verdict::Done,
         Outcome::TimedOut(_) | Outcome::Abandoned => Verdict::TimedOut,
@@ -91,6 +95,33 @@ fn nothing(heard: &[u8]) -> Result<(), Fault> {
         Ok(())
     } else {
         Err(format!("heard {:?}", String::from_utf8_lossy(heard)))
+    }
+}
+
+/// Records of TLS up to the end, of which only the last may be an alert that is not encrypted.
+fn last_alert(mut heard: &[u8], expected: Option<u8>) -> Result<(), Fault> {
+    let fault = |what: &str, heard| Err(format!("{what}: {}", Shown(heard)));
+    let mut alert = None;
+    while !heard.is_empty() {
+        let [kind, _, _, high, low, rest @ ..] = heard else {
+            return fault("half a record", heard);
+        };
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some((payload, behind)) = rest.split_at_checked(length) else {
+            return fault("half a record", heard);
+        };
+        match (kind, payload) {
+            _ if alert.is_some() => return fault("more behind an alert", heard),
+            (21, [2, number]) => alert = Some(*number),
+            (20 | 22 | 23, _) => {}
+            _ => return fault("no record of a handshake", heard),
+        }
+        heard = behind;
+    }
+    if alert == expected {
+        Ok(())
+    } else {
+        Err(format!("the alert was {alert:?}, not {expected:?}"))
     }
 }
 
@@ -195,6 +226,27 @@ mod tests {
         assert!(judge(&after, &heard(&close)).is_err());
         assert!(judge(&case(Outcome::Lost), &heard(&close)).is_err());
         assert!(judge(&case(Outcome::Lost), &heard(b"")).is_ok());
+    }
+
+    #[test]
+    fn a_handshake_of_tls_fails_with_one_alert_at_the_end() {
+        let hello = [22, 3, 1, 0, 1, 1];
+        let alert = [21, 3, 3, 0, 2, 2, 50];
+        let judged = |bytes: &[u8], number| {
+            let outcome = Outcome::Unencrypted(number, Verdict::Unencrypted);
+            judge(&case(outcome), &heard(bytes)).is_ok()
+        };
+        assert!(judged(b"", None));
+        assert!(judged(&hello, None));
+        assert!(judged(&[&hello[..], &alert].concat(), Some(50)));
+        assert!(!judged(&[&hello[..], &alert].concat(), Some(51)));
+        assert!(!judged(&[&hello[..], &alert].concat(), None));
+        assert!(!judged(&hello, Some(50)));
+        assert!(!judged(&[&alert[..], &hello].concat(), Some(50)));
+        assert!(!judged(&[&alert[..], &alert].concat(), Some(50)));
+        assert!(!judged(&hello[..3], None));
+        assert!(!judged(&hello[..5], None));
+        assert!(!judged(b"HTTP/1.1 400 Bad Request\r\n\r\n", None));
     }
 
     #[test]

@@ -1,22 +1,34 @@
 use std::collections::HashMap;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bowline_frame::Role;
 use bowline_io::Error;
+use bowline_tls::{ClientTls, ServerTls};
 
+use super::attacker::Transport;
 use super::case::{Case, Conduct, Short, Verdict};
 use super::run::{Dial, attack_client, attack_server, plain};
+use super::tls::{encrypting, trust};
 use crate::alloc::CountingAllocator;
 
 /// The echo examples of a carrier, which are attacked. They run in this process, on one thread if the carrier can.
 pub trait Victim: 'static {
     /// Starts the example of a server with the limits and the deadlines of [`config`](super::config) and
     /// [`handshake_timeout`](super::handshake_timeout), pages of any origin, and compression.
-    fn serve(short: Short) -> SocketAddr;
+    ///
+    /// It encrypts if it is given something to encrypt with.
+    fn serve(short: Short, tls: Option<ServerTls>) -> SocketAddr;
 
     /// Connects to a URL and does what it is told, with such limits and deadlines.
-    fn connect(url: &str, conduct: Conduct, short: Short, compress: bool) -> Verdict;
+    fn connect(
+        url: &str,
+        conduct: Conduct,
+        short: Short,
+        compress: bool,
+        tls: Option<ClientTls>,
+    ) -> Verdict;
 }
 
 /// Makes the tests in which a [`Victim`] is attacked, each of which takes all cases of a topic.
@@ -126,6 +138,21 @@ macro_rules! hostile_tests {
             SUITE.attack_compressing_client($crate::hostile::compression);
         }
 
+        #[test]
+        fn a_server_bears_what_comes_below_tls() {
+            SUITE.attack_encrypting_server($crate::hostile::records);
+        }
+
+        #[test]
+        fn a_client_bears_what_comes_below_tls() {
+            SUITE.attack_encrypting_client($crate::hostile::records);
+        }
+
+        #[test]
+        fn an_encrypting_server_serves_others_beside_attackers_who_never_pause() {
+            SUITE.serve_encrypting($crate::hostile::noise_below_server);
+        }
+
         // covers WS-4.2.2-13, WS-10.4-01
         #[test]
         fn a_server_bears_a_crowd_of_attackers() {
@@ -170,7 +197,7 @@ impl<V: Victim> Suite<V> {
     ///
     /// As [`attack_client`].
     pub fn attack_client(&self, cases: impl FnOnce(Role) -> Vec<Case>) {
-        self.attack_client_that(false, cases);
+        self.attack_client_that("ws", false, None, &plain, cases);
     }
 
     /// Attacks a client that compresses.
@@ -179,29 +206,74 @@ impl<V: Victim> Suite<V> {
     ///
     /// As [`attack_client`].
     pub fn attack_compressing_client(&self, cases: impl FnOnce(Role) -> Vec<Case>) {
-        self.attack_client_that(true, cases);
+        self.attack_client_that("ws", true, None, &plain, cases);
+    }
+
+    /// Attacks the server over TLS.
+    ///
+    /// # Panics
+    ///
+    /// As [`attack_server`].
+    pub fn attack_encrypting_server(&self, cases: impl FnOnce(Role) -> Vec<Case>) {
+        self.serve_encrypting(|dial, memory| attack_server(dial, memory, &cases(Role::Server)));
+    }
+
+    /// Attacks the client over TLS.
+    ///
+    /// # Panics
+    ///
+    /// As [`attack_client`].
+    pub fn attack_encrypting_client(&self, cases: impl FnOnce(Role) -> Vec<Case>) {
+        let accept = |stream| encrypting(stream, Role::Server);
+        self.attack_client_that("wss", false, Some(&trust().client), &accept, cases);
     }
 
     /// Runs `attack` against servers that differ in the one deadline that is short.
     pub fn serve(&self, attack: impl FnOnce(Dial<'_>, &CountingAllocator)) {
+        self.serve_that(None, &plain, attack);
+    }
+
+    /// The same over TLS.
+    pub fn serve_encrypting(&self, attack: impl FnOnce(Dial<'_>, &CountingAllocator)) {
+        let connect = |stream| encrypting(stream, Role::Client);
+        self.serve_that(Some(&trust().server), &connect, attack);
+    }
+
+    fn serve_that(
+        &self,
+        tls: Option<&ServerTls>,
+        connect: Move<'_>,
+        attack: impl FnOnce(Dial<'_>, &CountingAllocator),
+    ) {
         let _turn = turn();
         let addresses: HashMap<Short, SocketAddr> = Short::ALL
             .into_iter()
-            .map(|short| (short, V::serve(short)))
+            .map(|short| (short, V::serve(short, tls.cloned())))
             .collect();
-        let dial = |short| plain(TcpStream::connect(addresses[&short])?);
+        let dial = |short| connect(TcpStream::connect(addresses[&short])?);
         attack(&dial, self.memory);
     }
 
-    fn attack_client_that(&self, compresses: bool, cases: impl FnOnce(Role) -> Vec<Case>) {
+    fn attack_client_that(
+        &self,
+        scheme: &'static str,
+        compresses: bool,
+        tls: Option<&'static ClientTls>,
+        accept: Move<'_>,
+        cases: impl FnOnce(Role) -> Vec<Case>,
+    ) {
         let _turn = turn();
         let cases = cases(Role::Client);
         let start = move |address: SocketAddr, conduct, short| {
-            V::connect(&format!("ws://{address}/"), conduct, short, compresses)
+            let url = format!("{scheme}://{address}/");
+            V::connect(&url, conduct, short, compresses, tls.cloned())
         };
-        attack_client(start, &plain, self.memory, &cases);
+        attack_client(start, accept, self.memory, &cases);
     }
 }
+
+/// Makes what the attacker's bytes move on.
+type Move<'a> = &'a dyn Fn(TcpStream) -> io::Result<Box<dyn Transport>>;
 
 /// Memory is counted for the whole process, so one test does anything at a time.
 fn turn() -> MutexGuard<'static, ()> {
@@ -218,6 +290,7 @@ impl From<Result<(), Box<dyn std::error::Error>>> for Verdict {
             Some(Error::Refused(response)) => Verdict::Refused(response.status().as_u16()),
             Some(Error::Handshake(_)) => Verdict::NoHandshake,
             Some(Error::Incomplete) => Verdict::Incomplete,
+            Some(Error::Tls(_)) => Verdict::Unencrypted,
             Some(Error::Protocol(error)) => Verdict::Violation(error.close_code().get()),
             Some(Error::Timeout(_) | Error::HandshakeTimeout { .. }) => Verdict::TimedOut,
             Some(Error::Lost { .. } | Error::Transport(_)) => Verdict::Lost,
@@ -245,6 +318,7 @@ mod tests {
                 floods(role),
                 endings(role),
                 compression(role),
+                records(role),
             ];
             topics.concat()
         };
