@@ -372,8 +372,8 @@ impl<W: PollWrite> Out<W> {
     }
 
     fn fail(&mut self, error: Error) {
+        // What was held back stays unflushed: it was never written.
         self.writer = None;
-        self.unflushed = false;
         self.outbound.abandon();
         self.failure = Some(Box::new(Failure::new(error)));
     }
@@ -392,7 +392,7 @@ impl<W: PollWrite> Drop for Locked<'_, W> {
         let out = &*self.out;
         let busy = !out.outbound.is_empty()
             || out.outbound.is_closed()
-            || out.unflushed
+            || out.unflushed && out.writer.is_some()
             || (out.failure.as_ref()).is_some_and(|failure| failure.has_cause());
         self.shared.busy.store(busy, Ordering::Release);
         if busy && out.outbound.is_closed() && thread::panicking() {

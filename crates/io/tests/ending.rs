@@ -675,6 +675,21 @@ fn a_socket_that_a_thread_keeps_to_its_end_says_goodbye() {
 }
 
 #[test]
+fn a_flush_that_fails_is_told_to_who_waits_for_it() {
+    let (script, mut socket) = server();
+    script.state().holding = true;
+    script.state().flush_fault = Some(ErrorKind::BrokenPipe);
+    // Taken is not written, where it is held back.
+    let error = complete(socket.send("lost")).unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    assert!(matches!(complete(socket.send("more")), Err(Error::Closed)));
+    script.end();
+    let error = complete(socket.recv()).unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
+    assert_eq!(script.output(), b"");
+}
+
+#[test]
 fn a_transport_that_panics_while_it_writes_leaves_the_others_able_to_go_on() {
     let (script, mut socket) = server();
     script.state().fault = Some((0, Fault::Panic));

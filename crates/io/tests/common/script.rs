@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) holding: bool,
     /// A flush waits until this is taken back.
     pub(crate) flush_blocked: bool,
+    /// A flush fails.
+    pub(crate) flush_fault: Option<ErrorKind>,
 
     /// What has reached the peer.
     pub(crate) output: Vec<u8>,
@@ -98,6 +100,7 @@ impl Script {
             vectored: true,
             holding: false,
             flush_blocked: false,
+            flush_fault: None,
             output: Vec::new(),
             held: Vec::new(),
             reads: 0,
@@ -304,6 +307,9 @@ impl PollWrite for ScriptWriter {
         if state.flush_blocked {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if let Some(kind) = state.flush_fault {
+            return Poll::Ready(Err(kind.into()));
         }
         let held = std::mem::take(&mut state.held);
         state.output.extend(held);
