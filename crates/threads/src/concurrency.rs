@@ -118,7 +118,8 @@ fn a_reply_is_written_whoever_has_the_turn() {
     model(5, || {
         let shared = share(WHOLE, &Config::new(Role::Server));
         let sending = spawn(&shared, |shared| send(shared).unwrap());
-        assert!(reply_and_wait(&shared));
+        // Whether it comes back, for what the sender queued meanwhile, or not.
+        reply_and_wait(&shared);
         sending.join().unwrap();
         assert_all_is_written(&shared);
     });
@@ -130,7 +131,7 @@ fn a_reply_is_written_by_one_of_two_senders() {
         let shared = share(WHOLE, &Config::new(Role::Server));
         let one = spawn(&shared, |shared| send(shared).unwrap());
         let other = spawn(&shared, |shared| send(shared).unwrap());
-        assert!(reply_and_wait(&shared));
+        reply_and_wait(&shared);
         one.join().unwrap();
         other.join().unwrap();
         assert_all_is_written(&shared);

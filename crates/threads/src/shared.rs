@@ -138,7 +138,7 @@ impl<W: TransportWrite> Shared<W> {
         goal: impl Fn(&Out<W>) -> bool,
     ) -> Locked<'a, W> {
         let mut waited = false;
-        // Whoever waits may be left to, and then leaves nothing behind.
+        // Output may be left to whoever waits: the last of them leaves nothing behind.
         while !out.is_over() && !(goal(&out) && (!waited || !out.is_left())) {
             if out.is_free() {
                 let mut last = None;
@@ -408,9 +408,9 @@ impl<W: TransportWrite> Out<W> {
         self.waiting > 0 || self.is_written(last.max(self.left))
     }
 
-    /// True if nobody writes what was left to whoever writes.
+    /// True if nobody else sees to what was left to whoever writes.
     const fn is_left(&self) -> bool {
-        self.is_free() && !self.is_written(self.left)
+        self.waiting == 0 && self.is_free() && !self.is_written(self.left)
     }
 
     /// True if output up to `mark` was handed to the transport.
