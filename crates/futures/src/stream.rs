@@ -103,7 +103,7 @@ impl<N: Network> Stream<N::Tcp, N> {
         match &mut self.0 {
             Kind::Plain(stream) => Pin::new(stream),
             #[cfg(feature = "rustls-tls")]
-            Kind::Encrypted(stream) => Pin::new(stream),
+            Kind::Encrypted(encrypted) => Pin::new(encrypted.stream()),
         }
     }
 }
@@ -140,7 +140,7 @@ impl<N: Network> AsyncWrite for Stream<N::Tcp, N> {
                 })
             }
             #[cfg(feature = "rustls-tls")]
-            Kind::Encrypted(stream) => Pin::new(stream).poll_close(cx),
+            Kind::Encrypted(encrypted) => Pin::new(encrypted.stream()).poll_close(cx),
         }
     }
 }
@@ -150,7 +150,7 @@ impl<N: Network> fmt::Debug for Stream<N::Tcp, N> {
         match &self.0 {
             Kind::Plain(stream) => stream.fmt(f),
             #[cfg(feature = "rustls-tls")]
-            Kind::Encrypted(stream) => stream.get_ref().0.fmt(f),
+            Kind::Encrypted(encrypted) => encrypted.plain().fmt(f),
         }
     }
 }

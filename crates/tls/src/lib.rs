@@ -40,3 +40,27 @@ pub fn end(read: std::io::Result<usize>) -> std::io::Result<usize> {
         read => read,
     }
 }
+
+/// What a read that has failed has come to all the same: payload of records that came before the error, if there is
+/// some. It is given before the error, however the records came; the error is put in `kept`, for the next read.
+///
+/// A stream over TLS decrypts what one read of the socket brought, and tells of a record that is not good before it
+/// gives what those before it held. `session` is its reader.
+///
+/// # Errors
+///
+/// `error`, if there is no such payload.
+pub fn before(
+    error: std::io::Error,
+    mut session: rustls::Reader<'_>,
+    buffer: &mut [u8],
+    kept: &mut Option<std::io::Error>,
+) -> std::io::Result<usize> {
+    match std::io::Read::read(&mut session, buffer) {
+        Ok(count @ 1..) => {
+            *kept = Some(error);
+            Ok(count)
+        }
+        _ => Err(error),
+    }
+}

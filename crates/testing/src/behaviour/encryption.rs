@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bowline_frame::Role;
 use bowline_io::Error;
+use bowline_proto::EndedBy;
 use bowline_tls::rustls::server::{ClientHello, ResolvesServerCert};
 use bowline_tls::rustls::sign::CertifiedKey;
 use bowline_tls::rustls::{ClientConfig, ServerConfig};
@@ -17,7 +18,8 @@ use super::run::topic;
 use super::wire::{Trust, showing, trust, trusting};
 use crate::certificates::{Authority, Identity, Validity};
 use crate::head::REQUEST;
-use crate::wire::{FIN, TEXT, frame};
+use crate::payload;
+use crate::wire::{BINARY, FIN, TEXT, frame};
 
 topic!(encryption;
     both: [
@@ -26,6 +28,9 @@ topic!(encryption;
         another_protocol_than_http_1_1_is_refused,
         a_certificate_of_a_client_is_asked_for_and_shown,
         a_peer_that_does_not_encrypt_is_refused,
+        a_reset_while_encrypting_is_a_failure_of_the_transport,
+        an_end_while_encrypting_is_one_of_the_opening_handshake,
+        a_record_that_was_changed_is_refused_behind_what_came_before,
         a_client_without_a_certificate_is_refused_where_one_is_asked_for,
         a_client_with_a_certificate_of_an_unknown_authority_is_refused,
         a_server_of_an_unknown_authority_is_refused,
@@ -152,6 +157,52 @@ fn a_peer_that_does_not_encrypt_is_refused<C: Carrier>(bench: &Bench<C>) {
     match ws.map(drop) {
         Err(Error::Tls(_)) => {}
         other => panic!("{other:?}"),
+    }
+}
+
+// What fails below TLS, or ends, is named as where nothing is encrypted.
+fn a_reset_while_encrypting_is_a_failure_of_the_transport<C: Carrier>(bench: &Bench<C>) {
+    let (ws, _) = bench.attempt_unencrypted(&bench.settings(), |peer| {
+        peer.begin_to_encrypt();
+        peer.reset();
+    });
+    match ws.map(drop) {
+        Err(Error::Transport(_)) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn an_end_while_encrypting_is_one_of_the_opening_handshake<C: Carrier>(bench: &Bench<C>) {
+    let (ws, _) = bench.attempt_unencrypted(&bench.settings(), |peer| {
+        peer.begin_to_encrypt();
+        peer.cut();
+        peer.rest_of_tcp();
+    });
+    match ws.map(drop) {
+        Err(Error::Incomplete) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_record_that_was_changed_is_refused_behind_what_came_before<C: Carrier>(bench: &Bench<C>) {
+    let good = [
+        frame(bench.role, TEXT | FIN, "one"),
+        frame(bench.role, BINARY | FIN, payload::seq(30_000)),
+    ];
+    let bad = frame(bench.role, TEXT | FIN, "not this");
+    // In one run of the socket, or in several.
+    for good in [&good[..1], &good[..]] {
+        let (mut ws, mut peer) = bench.open();
+        peer.write_spoiled(&good.concat(), &bad);
+        ws.expect("one");
+        if good.len() > 1 {
+            ws.expect(payload::seq(30_000));
+        }
+        match ws.error() {
+            Error::Tls(_) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(ws.ended().by, EndedBy::Transport);
     }
 }
 

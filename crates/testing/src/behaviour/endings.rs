@@ -23,6 +23,7 @@ topic!(endings;
         an_end_inside_of_a_frame_is_a_loss,
         an_end_inside_of_a_message_is_a_loss,
         a_reset_is_a_failure,
+        what_came_before_a_reset_is_received,
         a_lost_connection_sends_nothing,
         a_close_is_answered_to_a_peer_that_has_ended_its_direction,
         a_dropped_connection_says_1001,
@@ -100,6 +101,26 @@ fn a_reset_is_a_failure<C: Carrier>(bench: &Bench<C>) {
         other => panic!("{other:?}"),
     }
     assert_eq!(ws.ended().by, EndedBy::Transport);
+}
+
+fn what_came_before_a_reset_is_received<C: Carrier>(bench: &Bench<C>) {
+    let (mut ws, mut peer) = bench.open();
+    ws.send("unread");
+    let wire = [
+        frame(bench.role, TEXT | FIN, "one"),
+        frame(bench.role, BINARY | FIN, payload::seq(30_000)),
+    ];
+    peer.write(&wire.concat());
+    peer.reset();
+    // Not every system keeps what it has received of a connection that is reset.
+    if cfg!(target_os = "linux") {
+        ws.expect("one");
+        ws.expect(payload::seq(30_000));
+    }
+    match ws.error() {
+        Error::Transport(_) | Error::Lost { .. } => {}
+        other => panic!("{other:?}"),
+    }
 }
 
 fn a_lost_connection_sends_nothing<C: Carrier>(bench: &Bench<C>) {

@@ -1,8 +1,10 @@
 use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
 
 use bowline_frame::Role;
 use bowline_handshake::accept_key;
 
+use super::bench::listen;
 use super::wire::Wire;
 use crate::head::{self, ANSWER, REQUEST};
 use crate::hex::{Shown, assert_bytes_eq};
@@ -55,6 +57,42 @@ impl Peer {
     pub(super) fn encrypt_with(&mut self, bytes: &[u8]) {
         if let Err(error) = self.wire.write_with_handshake(bytes) {
             panic!("not encrypted: {error}");
+        }
+    }
+
+    /// Begins the handshake of TLS, if it is this end that does.
+    #[track_caller]
+    pub(super) fn begin_to_encrypt(&mut self) {
+        if let Err(error) = self.wire.begin_handshake() {
+            panic!("not begun: {error}");
+        }
+    }
+
+    /// Waits until there is something to read, and leaves it there: a socket that is dropped now resets the connection.
+    #[track_caller]
+    fn wait_for_input(&mut self) {
+        match self.wire.tcp().peek(&mut [0]) {
+            Ok(1) => {}
+            other => panic!("nothing comes: {other:?}"),
+        }
+    }
+
+    /// Resets the connection, on which there is something to read, and is at the end of another one from now on.
+    #[track_caller]
+    pub(super) fn reset(&mut self) {
+        self.wait_for_input();
+        let (_listener, address) = listen();
+        match TcpStream::connect(address) {
+            Ok(other) => self.wire = Box::new(other),
+            Err(error) => panic!("no other connection: {error}"),
+        }
+    }
+
+    /// Writes these frames, and the second in a record that TLS did not make.
+    #[track_caller]
+    pub(super) fn write_spoiled(&mut self, good: &[u8], bad: &[u8]) {
+        if let Err(error) = self.wire.write_spoiled(good, bad) {
+            panic!("frames can't be written: {error}");
         }
     }
 

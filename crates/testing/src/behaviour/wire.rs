@@ -31,6 +31,12 @@ pub(super) trait Wire: Read + Write + Send {
     /// Has these bytes written together with the last that this end says in the handshake of TLS.
     fn write_with_handshake(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// Begins the handshake of TLS, if there is one and it is this end that does, and says no more.
+    fn begin_handshake(&mut self) -> io::Result<()>;
+
+    /// Writes `good` and `bad` at once, and of `bad` a byte is not as TLS made it, if that is there.
+    fn write_spoiled(&mut self, good: &[u8], bad: &[u8]) -> io::Result<()>;
+
     /// Ends the writing direction and leaves the other open.
     fn end_writing(&mut self) -> io::Result<()>;
 
@@ -110,6 +116,14 @@ impl Wire for TcpStream {
         self.write_all(bytes)
     }
 
+    fn begin_handshake(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_spoiled(&mut self, good: &[u8], bad: &[u8]) -> io::Result<()> {
+        self.write_all(&[good, bad].concat())
+    }
+
     fn end_writing(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -143,6 +157,27 @@ where
         // It is kept until it may be encrypted, which is in the same step as the end of the handshake.
         self.conn.writer().write_all(bytes)?;
         self.encrypt()
+    }
+
+    fn begin_handshake(&mut self) -> io::Result<()> {
+        while self.conn.wants_write() {
+            self.conn.write_tls(&mut self.sock)?;
+        }
+        Ok(())
+    }
+
+    fn write_spoiled(&mut self, good: &[u8], bad: &[u8]) -> io::Result<()> {
+        let mut wire = Vec::new();
+        for payload in [good, bad] {
+            self.conn.writer().write_all(payload)?;
+            while self.conn.wants_write() {
+                self.conn.write_tls(&mut wire)?;
+            }
+        }
+        if let Some(last) = wire.last_mut() {
+            *last ^= 1;
+        }
+        self.sock.write_all(&wire)
     }
 
     fn end_writing(&mut self) -> io::Result<()> {
