@@ -78,24 +78,19 @@ pub(crate) fn next_id() -> ScopeId {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Asks the scope that the running task is in to write, and gives its number; 0 if it is in none.
-///
-/// `listed` is the number of the scope that was asked last and has not written yet.
-#[inline]
-pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
-    let id = ID.with(Cell::get);
-    if id == listed {
-        return id;
-    }
-    enlist(listed, writer)
+/// The number of the scope that the running task is in; 0 if it is in none.
+#[inline(always)]
+pub(crate) fn scope() -> ScopeId {
+    ID.with(Cell::get)
 }
 
-fn enlist(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
+/// Asks the scope that the running task is in to write, and gives its number; `None` if it is in none.
+///
+/// `listed` is the number of the scope that was asked last and has not written yet.
+pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> Option<ScopeId> {
     CURRENT.with(|current| {
         let Current { scope, spare } = &mut *current.borrow_mut();
-        let Some(scope) = scope else {
-            return 0;
-        };
+        let scope = scope.as_mut()?;
         // Another scope's promise doesn't do: its task may be busy, or at its end.
         if listed != scope.id {
             if scope.listed.capacity() == 0 {
@@ -103,7 +98,7 @@ fn enlist(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> ScopeId {
             }
             scope.listed.push(writer());
         }
-        scope.id
+        Some(scope.id)
     })
 }
 

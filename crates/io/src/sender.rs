@@ -189,7 +189,7 @@ impl<T: Transport> Sender<T> {
         if let Err(QueueError::Send(SendError::Extension(_))) = queued {
             out.wake_all();
         }
-        if !self.promise(&mut out) {
+        if !self.promise(&mut out, true) {
             // What is left is the receiver's to write; the transport wakes it.
             let _ = out.poll_drive(&mut Context::from_waker(std::task::Waker::noop()));
         }
@@ -317,8 +317,8 @@ impl<T: Transport> Sender<T> {
     }
 
     #[inline]
-    fn promise(&self, out: &mut Locked<'_, T::Writer>) -> bool {
-        out.promise::<T::Timer>(|| Arc::clone(&self.shared) as _)
+    fn promise(&self, out: &mut Locked<'_, T::Writer>, runtime: bool) -> bool {
+        out.promise::<T::Timer>(runtime, || Arc::clone(&self.shared) as _)
     }
 
     #[cfg(feature = "futures")]
@@ -411,15 +411,8 @@ where
             let _ = out.poll_drive(cx);
             out.check()?;
         }
-        let promised = match this.write {
-            true => sender.promise(&mut out),
-            // Whoever feeds is to flush; only a scope writes it all the same, which costs nothing.
-            false => {
-                let _ = out.promise_scope(|| Arc::clone(&sender.shared) as _);
-                true
-            }
-        };
-        if promised {
+        // Whoever feeds is to flush; only a scope writes it all the same, which costs nothing.
+        if sender.promise(&mut out, this.write) || !this.write {
             return Poll::Ready(Ok(()));
         }
         this.mark = out.mark();

@@ -137,6 +137,7 @@ impl<W: PollWrite> Locked<'_, W> {
     ///
     /// A failure is kept for whoever asks next; the answer is ready then as well. When the transport takes
     /// no more the receiver is woken: it is the one who stays.
+    #[inline(never)]
     pub(crate) fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let knew = self.out.stuck;
         let driven = self.poll_drive_receiving(cx);
@@ -152,6 +153,7 @@ impl<W: PollWrite> Locked<'_, W> {
     }
 
     /// As [`poll_drive`](Self::poll_drive), for the receiver itself.
+    #[inline(never)]
     pub(crate) fn poll_drive_receiving(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_drive_for(Some(cx.waker()), |waiters| waiters.add(cx.waker()))
     }
@@ -284,30 +286,38 @@ impl<W: PollWrite> Locked<'_, W> {
         transmit.written() >= mark && (!out.unflushed || !transmit.is_empty())
     }
 
-    /// Has a scope promised to write after this poll? It is asked to, if there is one.
-    #[inline]
-    pub(crate) fn promise_scope(&mut self, writer: impl FnOnce() -> Arc<dyn Flush>) -> bool {
-        let scope = cork::list(self.out.listed, writer);
-        if scope == 0 {
-            return false;
-        }
-        self.out.listed = scope;
-        true
-    }
-
-    /// Has somebody promised to write after this poll? A scope is asked to, or else the runtime.
-    #[inline]
-    pub(crate) fn promise<S: Timer>(&mut self, writer: impl Fn() -> Arc<dyn Flush>) -> bool {
-        if self.promise_scope(&writer) {
+    /// Has somebody promised to write after this poll? A scope is asked to, or else the runtime, if `runtime` says so.
+    #[inline(always)]
+    pub(crate) fn promise<S: Timer>(
+        &mut self,
+        runtime: bool,
+        writer: impl Fn() -> Arc<dyn Flush>,
+    ) -> bool {
+        let scope = cork::scope();
+        if scope != 0 && scope == self.out.listed {
             return true;
         }
+        self.promise_anew::<S>(runtime, &writer)
+    }
+
+    #[inline(never)]
+    fn promise_anew<S: Timer>(
+        &mut self,
+        runtime: bool,
+        writer: &dyn Fn() -> Arc<dyn Flush>,
+    ) -> bool {
         let out = &mut *self.out;
-        S::promise(&mut Queued {
-            listed: &mut out.listed,
-            deferred: &mut out.deferred,
-            writer: &writer,
-            now: S::now,
-        })
+        if let Some(scope) = cork::list(out.listed, writer) {
+            out.listed = scope;
+            return true;
+        }
+        runtime
+            && S::promise(&mut Queued {
+                listed: &mut out.listed,
+                deferred: &mut out.deferred,
+                writer,
+                now: S::now,
+            })
     }
 
     pub(crate) fn fail(&mut self, error: Error) {
