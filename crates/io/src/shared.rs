@@ -199,8 +199,12 @@ impl<W: PollWrite> Locked<'_, W> {
         }
     }
 
-    /// Takes the writing side away; senders find the connection closed.
+    /// Takes the writing side away; senders find the connection closed. What was promised is offered to the transport
+    /// once.
     pub(crate) fn take(&mut self) -> Option<(W, Outbound, bool, bool)> {
+        if self.out.listed != 0 {
+            let _ = self.poll_drive(&mut Context::from_waker(Waker::noop()));
+        }
         let writer = self.out.writer.take()?;
         let unflushed = std::mem::take(&mut self.out.unflushed);
         let config = Config::new(self.out.outbound.role());

@@ -11,6 +11,7 @@ use bowline_io::{Config, Error, Flushing, Role, corked};
 use bowline_testing::payload;
 use bowline_testing::wire::{BINARY, CLOSE, FIN, TEXT, frame, frame_from, whole_frames};
 
+use bytes::Buf as _;
 use common::{
     Executor, Fault, Gate, Handle, Script, Socket, advance, end_thread, open, poll_once,
     poll_times, server, spawned, task,
@@ -267,6 +268,23 @@ fn what_a_sender_sends_right_before_it_is_dropped_arrives_though_nobody_receives
         runtime.run();
         assert_eq!(script.output(), text("last"));
         drop(socket);
+    }
+}
+
+#[test]
+fn what_is_sent_right_before_the_socket_is_taken_apart_is_written_or_in_the_parts() {
+    for room in [100, 2] {
+        let (script, socket) = server();
+        script.state().room = room;
+        let mut runtime = Runtime::default();
+        let task = runtime.spawn(async move {
+            socket.send("last").await.unwrap();
+            socket.into_parts().unwrap()
+        });
+        let mut parts = runtime.finish(&task);
+        let left = parts.outbound.transmit().chunk().to_vec();
+        assert_eq!([script.output(), left].concat(), text("last"));
+        assert_eq!(script.output().len(), room.min(6));
     }
 }
 
