@@ -11,7 +11,7 @@ use bowline_testing::wire::{
 };
 use bowline_testing::{feed, hex, vectors};
 
-use common::{Fault, Input, Script, Socket, complete, open};
+use common::{Executor, Fault, Input, Script, Socket, complete, open};
 
 /// The sessions that need no permessage-deflate.
 fn sessions() -> impl Iterator<Item = FrameSequence> {
@@ -281,5 +281,22 @@ fn a_transport_that_is_full_after_any_byte_loses_and_repeats_none() {
         script.room(usize::MAX);
         executor.finish(&speaking).unwrap();
         hex::assert_bytes_eq(&script.output(), &all, format_args!("full at {at}"));
+    }
+}
+
+#[test]
+fn a_large_message_that_has_come_takes_few_turns_but_not_one() {
+    // Read to where it belongs, of which a turn takes 2 MiB.
+    for (len, turns) in [(1 << 20, 1..=1), (15 << 20, 3..=10)] {
+        let (script, mut socket) = open(Role::Server, &Config::new(Role::Server));
+        script.send(frame(Role::Server, BINARY | FIN, vec![7; len]));
+        let mut executor = Executor::new();
+        let reading = executor.spawn(async move {
+            let message = socket.recv().await.unwrap();
+            message.map(|message| message.len())
+        });
+        executor.run();
+        assert_eq!(reading.take(), Some(Some(len)));
+        assert!(turns.contains(&executor.polls), "{} turns", executor.polls);
     }
 }
