@@ -113,12 +113,12 @@ impl Block {
 /// An empty buffer for output from this thread's pool.
 pub(crate) fn take_output() -> Vec<u8> {
     let pooled = pooled(|pool| pool.outputs.pop()).flatten();
-    pooled.unwrap_or_else(|| Vec::with_capacity(BLOCK))
+    pooled.unwrap_or_else(|| Vec::with_capacity(OUTPUT))
 }
 
 /// Gives a buffer for output back to this thread's pool, unless it has grown.
 pub(crate) fn give_back_output(buffer: Vec<u8>) {
-    if buffer.capacity() == BLOCK {
+    if buffer.capacity() == OUTPUT {
         pooled(|pool| {
             if pool.outputs.len() < KEPT {
                 pool.outputs.push(buffer);
@@ -144,8 +144,12 @@ thread_local! {
     };
 }
 
-/// Size of a buffer in bytes: a full socket buffer's worth, and small enough to stay in the cache.
-pub(crate) const BLOCK: usize = 64 * 1024;
+/// Size of a buffer for input in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
+/// 64 KiB fits with its header, and so do four of 16 KiB: whoever sends that much as a rule sends round numbers.
+pub(crate) const BLOCK: usize = OUTPUT + 64;
+
+/// Size of a buffer for output in bytes.
+const OUTPUT: usize = 64 * 1024;
 
 /// Buffers of each sort that a thread keeps.
 const KEPT: usize = 4;

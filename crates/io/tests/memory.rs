@@ -134,6 +134,30 @@ fn an_idle_connection_owns_no_buffer_whatever_has_passed_through_it() {
 }
 
 #[test]
+fn messages_of_64_kib_in_all_that_come_at_once_are_read_at_once() {
+    for count in [1, 2, 4, 8] {
+        let len = 65_536 / count;
+        input(frame(Role::Server, BINARY | FIN, vec![7; len]).repeat(count));
+        let mut socket = socket();
+        assert_eq!(echo_all(&mut socket), count);
+        again();
+        let mut received = Vec::with_capacity(count);
+        let (_, used) = ALLOCATOR.measure(|| {
+            drain(|| match poll_once(pin!(socket.recv())) {
+                Poll::Ready(message) => {
+                    received.extend(message.unwrap());
+                    true
+                }
+                Poll::Pending => false,
+            })
+        });
+        // Each is copied out once, and none was put together.
+        assert_eq!(received.len(), count);
+        assert_eq!(used.allocations, count);
+    }
+}
+
+#[test]
 fn a_program_that_waits_for_something_else_after_an_event_or_a_chunk_holds_no_buffer() {
     input(frame(Role::Server, TEXT | FIN, "hello"));
     for chunks in [false, true] {
