@@ -228,7 +228,7 @@ pub enum Verdict {
     Incomplete,
     /// The server broke the protocol or passed a limit, and was told so with this close code.
     Violation(u16),
-    /// TLS could not be agreed on.
+    /// TLS could not be agreed on, or refused what came later.
     Unencrypted,
     /// A deadline passed.
     TimedOut,

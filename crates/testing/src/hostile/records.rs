@@ -46,7 +46,7 @@ fn handshakes(victim: Role) -> Vec<Case> {
         Case::new(
             "the end inside the handshake of TLS",
             [Step::Below(hello.to_vec()), Step::Cut],
-            Outcome::Unencrypted(None, Verdict::Unencrypted),
+            Outcome::Unencrypted(None, Verdict::Incomplete),
         ),
         fails("no TLS", plain, Some(DECODE_ERROR)),
         fails(
@@ -118,11 +118,13 @@ fn broken(victim: Role) -> Vec<Case> {
         // What comes behind the fault stays unread.
         Case::new(name, steps, Outcome::Lost).may_reset()
     };
+    // TLS says so, not the transport.
+    let refused = |name, steps| lost(name, steps).verdict(Verdict::Unencrypted);
     let by_hand = |name, kind, payload: &[u8], times| {
         let records = Step::Records(kind, payload.to_vec(), times);
-        lost(name, vec![Step::ByHand, open(), records])
+        refused(name, vec![Step::ByHand, open(), records])
     };
-    let below = |name, bytes: &[u8]| lost(name, vec![open(), Step::Below(bytes.to_vec())]);
+    let below = |name, bytes: &[u8]| refused(name, vec![open(), Step::Below(bytes.to_vec())]);
     let unanswered = |name: &'static str, steps: Vec<Step>| {
         Case::new(name, steps, Outcome::TimedOut(1011))
             .after([(PING, Vec::new())])
@@ -185,7 +187,7 @@ fn broken(victim: Role) -> Vec<Case> {
             10_000,
         ),
         by_hand("another cipher", 20, &[1], 10_000),
-        lost("a flood of new keys", vec![open(), Step::KeyUpdates(1000)]),
+        refused("a flood of new keys", vec![open(), Step::KeyUpdates(1000)]),
     ]
 }
 
