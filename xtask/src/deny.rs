@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::Value;
+use toml::Table;
 
 use crate::Result;
 use crate::args::Args;
@@ -13,7 +14,7 @@ use crate::workspace::{Workspace, array, cargo, text};
 pub(crate) const HELP: &str = "
 Checks every crate of others in Cargo.lock, whatever the platform, by .deny.toml:
 
-  licences     each may be had under licences that are allowed, and each allowed one is needed
+  licences     each may be had under licences that are allowed, and each allowed one is named by somebody
   bans         what is banned is used by its wrappers only, no outside crate is asked for in any version,
                and no crate is there twice unless it is listed
   sources      all come from crates.io
@@ -73,7 +74,7 @@ struct Crate {
     licence: Option<String>,
     /// Where it comes from; `None` for those of the workspace.
     source: Option<String>,
-    /// Those it uses for more or less than its tests, by their names.
+    /// Those it uses, for its tests too, by their names.
     uses: BTreeSet<String>,
     /// Those of them that it takes from a registry in any version.
     any: Vec<String>,
@@ -121,52 +122,35 @@ impl Rules {
     /// Reads what cargo-deny's file says about what is checked here. All else in it is passed over, but a value that is
     /// written in another way than in our file is an error.
     fn read(file: &str) -> Result<Self> {
+        let file: Table = file
+            .parse()
+            .map_err(|error| format!(".deny.toml: {error}"))?;
         let mut rules = Rules::default();
-        let mut values: BTreeMap<String, String> = BTreeMap::new();
-        let (mut section, mut key) = (String::new(), String::new());
-        for line in file.lines().map(str::trim) {
-            if line.starts_with('#') {
-                continue;
-            }
-            let open = values
-                .get(&key)
-                .is_some_and(|value| value.starts_with('[') && !value.ends_with(']'));
-            if open {
-                values.entry(key.clone()).or_default().push_str(line);
-            } else if let Some(name) = line.strip_prefix('[') {
-                section = name.trim_end_matches(']').to_owned();
-            } else if let Some((name, value)) = line.split_once('=') {
-                key = format!("{section}.{}", name.trim());
-                values.insert(key.clone(), value.trim().to_owned());
-            }
+        for licence in list(&file, "licenses", "allow")? {
+            let licence = licence.as_str();
+            let licence = licence.ok_or(".deny.toml: a licence is no string")?;
+            rules.allowed.insert(licence.to_owned());
         }
-        let list = |key: &str| {
-            let value = values.get(key).map(String::as_str);
-            value
-                .and_then(|value| value.strip_prefix('[')?.strip_suffix(']'))
-                .ok_or_else(|| format!(".deny.toml: `{key}` is no list"))
-        };
-        rules.allowed = quoted(list("licenses.allow")?);
-        for table in tables(list("bans.deny")?) {
-            let (name, rest) = named(table)?;
-            let wrappers = rest
-                .split_once("wrappers = [")
-                .and_then(|(_, rest)| rest.split_once(']'))
-                .map(|(wrappers, _)| quoted(wrappers).into_iter().collect())
-                .unwrap_or_default();
-            rules.banned.insert(name, wrappers);
+        for entry in list(&file, "bans", "deny")? {
+            let wrappers = match entry.get("wrappers") {
+                Some(wrappers) => wrappers.clone().try_into(),
+                None => Ok(Vec::new()),
+            };
+            let wrappers = wrappers.map_err(|error| format!(".deny.toml: `wrappers`: {error}"))?;
+            rules.banned.insert(named(entry)?, wrappers);
         }
-        for table in tables(list("bans.skip")?) {
-            rules.twice.insert(named(table)?.0);
+        for entry in list(&file, "bans", "skip")? {
+            rules.twice.insert(named(entry)?);
         }
-        for (key, expected) in [
-            ("bans.multiple-versions", "\"deny\""),
-            ("bans.wildcards", "\"deny\""),
-            ("sources.unknown-registry", "\"deny\""),
-            ("sources.unknown-git", "\"deny\""),
+        for (section, key) in [
+            ("bans", "multiple-versions"),
+            ("bans", "wildcards"),
+            ("sources", "unknown-registry"),
+            ("sources", "unknown-git"),
         ] {
-            if values.get(key).map(String::as_str) != Some(expected) {
-                return Err(format!(".deny.toml: `{key}` is not {expected}").into());
+            let value = file.get(section).and_then(|section| section.get(key));
+            if value.and_then(toml::Value::as_str) != Some("deny") {
+                return Err(format!(".deny.toml: `{section}.{key}` is not \"deny\"").into());
             }
         }
         Ok(rules)
@@ -229,25 +213,19 @@ impl Rules {
     }
 }
 
-/// What stands between quotes.
-fn quoted(list: &str) -> BTreeSet<String> {
-    let parts = list.split('"').skip(1).step_by(2);
-    parts.map(str::to_owned).collect()
+fn list<'a>(file: &'a Table, section: &str, key: &str) -> Result<&'a [toml::Value]> {
+    let value = file.get(section).and_then(|section| section.get(key));
+    value
+        .and_then(toml::Value::as_array)
+        .map(Vec::as_slice)
+        .ok_or_else(|| format!(".deny.toml: `{section}.{key}` is no list").into())
 }
 
-/// What stands between braces.
-fn tables(list: &str) -> impl Iterator<Item = &str> {
-    let parts = list.split('{').skip(1);
-    parts.map(|part| part.split('}').next().unwrap_or_default())
-}
-
-/// The crate of an inline table, and the rest of it.
-fn named(table: &str) -> Result<(String, &str)> {
-    let rest = table.trim().strip_prefix("crate = \"");
-    let (name, rest) = rest
-        .and_then(|rest| rest.split_once('"'))
-        .ok_or_else(|| format!(".deny.toml: which crate is {{{table}}}?"))?;
-    Ok((name.to_owned(), rest))
+/// The crate that an entry is about.
+fn named(entry: &toml::Value) -> Result<String> {
+    let name = entry.get("crate").and_then(toml::Value::as_str);
+    name.map(str::to_owned)
+        .ok_or_else(|| format!(".deny.toml: which crate is {entry:?}?").into())
 }
 
 /// A licence expression of SPDX. Cargo allowed `/` for `OR` once.
@@ -374,6 +352,13 @@ mod tests {
         assert_eq!(rules.twice, ["twice@1.0.0".to_owned()].into());
         let error = Rules::read("[licenses]\nallow = 1\n").unwrap_err();
         assert_eq!(error.to_string(), ".deny.toml: `licenses.allow` is no list");
+        // cargo-deny's short form.
+        let short = "[licenses]\nallow = []\n[bans]\ndeny = []\nskip = [\"a@1.0.0\"]\n";
+        let error = Rules::read(short).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            ".deny.toml: which crate is String(\"a@1.0.0\")?"
+        );
     }
 
     #[test]
