@@ -22,7 +22,8 @@ pub struct Halves<R, W, T> {
 /// [`accept_on`](bowline_io::Acceptor::accept_on) or [`connect_on`](bowline_io::Connector::connect_on).
 ///
 /// The halves share the stream under a lock that is held for one call. Where a stream can be cloned, [`Halves`] need
-/// none. `T` is the timer that deadlines are kept with.
+/// none. `T` is the timer that deadlines are kept with. An error of the kind `InvalidData` counts as one of TLS:
+/// [`Error::Tls`](bowline_io::Error::Tls).
 pub struct Io<S, T> {
     stream: S,
     vectored: bool,

@@ -19,7 +19,9 @@ pub enum Error {
     Protocol(Box<ProtocolError>),
     /// A deadline of the open connection passed.
     Timeout(Timeout),
-    /// The transport failed: TCP was reset, a time of the operating system has passed.
+    /// The transport failed: TCP was reset, a time of the operating system has passed. Not if its error is of the kind
+    /// [`InvalidData`](io::ErrorKind::InvalidData), which is how streams of TLS say that they refuse: that is
+    /// [`Tls`](Self::Tls), whatever the transport is.
     Transport(io::Error),
     /// No address of the server can be reached.
     Connect(io::Error),

@@ -59,7 +59,8 @@ enum WriterKind {
 /// Any stream with tokio's traits as a transport, such as a `UnixStream` or a pair in memory: give it to
 /// [`accept_on`](bowline_io::Acceptor::accept_on) or [`connect_on`](bowline_io::Connector::connect_on).
 ///
-/// The halves share the stream under a lock of tokio's.
+/// The halves share the stream under a lock of tokio's. An error of the kind `InvalidData` counts as one of TLS:
+/// [`Error::Tls`](bowline_io::Error::Tls).
 #[derive(Debug)]
 pub struct Io<S>(pub S);
 
