@@ -69,6 +69,9 @@ pub(crate) trait Flush: Send + Sync {
 
     /// Takes the promise back: the scope or flusher with this number is over.
     fn unlist(&self, scope: ScopeId);
+
+    /// The transport panicked, and nobody else is told: the connection has failed.
+    fn panicked(&self);
 }
 
 /// The number of a scope or flusher, of which no two have the same; 0 for none.

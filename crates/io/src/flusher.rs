@@ -1,11 +1,11 @@
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -26,17 +26,68 @@ struct Current<T, R> {
     task: T,
     runtime: R,
     list: Hold,
-    /// When something was listed last.
-    since: Cell<Instant>,
 }
 
 /// What a task has queued on a connection, and asks somebody to promise to write.
 pub struct Queued<'a> {
     pub(crate) listed: &'a mut ScopeId,
-    /// Messages since then.
-    pub(crate) deferred: &'a mut u16,
+    pub(crate) deferred: &'a mut Deferred,
     pub(crate) writer: &'a dyn Fn() -> Arc<dyn Flush>,
     pub(crate) now: fn() -> Instant,
+}
+
+/// What flushers have put off on a connection since its output was last offered to the transport.
+///
+/// The connection has it and not its flushers, of which there may be one for each thread that sends: they would begin
+/// anew whenever the next one lists it.
+#[derive(Default)]
+pub(crate) struct Deferred {
+    /// Begins anew at [`RUN`].
+    messages: u8,
+    /// When the first of them was queued. Every connection has one, so it is small.
+    since: Stamp,
+}
+
+/// A time in units of 128 µs, of which a count this small begins anew every 32 ms. Who takes a longer wait for a short
+/// one for that reason, which is one in 64, looks again soon.
+#[derive(Clone, Copy, Default)]
+struct Stamp(u8);
+
+impl Stamp {
+    fn new(now: Instant) -> Self {
+        static ORIGIN: OnceLock<Instant> = OnceLock::new();
+        let origin = *ORIGIN.get_or_init(|| now);
+        let units = |time: Duration| u8::try_from(time.as_micros() / 128 % 256).unwrap_or(0);
+        Self(match now.checked_duration_since(origin) {
+            Some(after) => units(after),
+            None => 0_u8.wrapping_sub(units(origin.saturating_duration_since(now))),
+        })
+    }
+
+    /// How many units it is past.
+    const fn age(self, now: Self) -> u8 {
+        now.0.wrapping_sub(self.0)
+    }
+}
+
+impl Deferred {
+    /// Counts one more message; true if all of them are to be written now.
+    #[inline]
+    fn is_due(&mut self, now: fn() -> Instant) -> bool {
+        self.messages = self.messages.wrapping_add(1);
+        if self.messages == 1 {
+            self.since = Stamp::new(now());
+            return false;
+        }
+        // A task that computes or only sends must not hold back for ever what it has sent.
+        self.messages == RUN
+            || self.messages.is_power_of_two() && self.since.age(Stamp::new(now())) >= PATIENCE
+    }
+
+    /// The output is offered to the transport.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
 }
 
 /// The task of a [`Flusher`]: writes what was listed whenever it is polled, and ends some time after its thread.
@@ -92,7 +143,6 @@ impl<T: PartialEq, R: PartialEq> Flusher<T, R> {
             task,
             runtime,
             list: list.hold(),
-            since: Cell::new((queued.now)()),
         });
         spawn(Flushing {
             list,
@@ -111,27 +161,14 @@ impl<T, R> Current<T, R> {
         if list.over.load(Ordering::Acquire) {
             return None;
         }
+        // Another flusher's promise doesn't do: its thread may be busy.
         if *queued.listed != list.id {
             if !list.push((queued.writer)()) {
                 return None;
             }
             *queued.listed = list.id;
-            *queued.deferred = 0;
-            self.since.set((queued.now)());
         }
-        *queued.deferred += 1;
-        if *queued.deferred < 2 || !queued.deferred.is_power_of_two() {
-            return Some(true);
-        }
-        // A task that computes or only sends must not hold back for ever what it has sent.
-        let now = (queued.now)();
-        let waited = now.saturating_duration_since(self.since.get());
-        if *queued.deferred < RUN && waited < PATIENCE {
-            return Some(true);
-        }
-        *queued.deferred = 0;
-        self.since.set(now);
-        Some(false)
+        Some(!queued.deferred.is_due(queued.now))
     }
 }
 
@@ -171,6 +208,9 @@ impl Future for Flushing {
             }
             let count = state.listed.len().min(BATCH);
             batch.extend(state.listed.drain(..count));
+            if state.listed.is_empty() && state.listed.capacity() > KEPT {
+                state.listed = VecDeque::new();
+            }
             if state.listed.is_empty() && state.holds > 0 {
                 state.waker = Some(cx.waker().clone());
             } else {
@@ -212,10 +252,25 @@ struct List {
 
 struct State {
     listed: VecDeque<Arc<dyn Flush>>,
+    /// How long the list may be before it is searched for doubles.
+    limit: usize,
     /// Wakes the flusher; `None` while it is woken.
     waker: Option<Waker>,
     /// How many may list something: the thread, and transports that took no more.
     holds: usize,
+}
+
+impl State {
+    fn list(&mut self, writer: Arc<dyn Flush>) {
+        // Flushers that take turns at a connection list it each time, while their threads are busy.
+        if self.listed.len() >= self.limit {
+            let mut seen = HashSet::new();
+            let address = |writer: &Arc<dyn Flush>| Arc::as_ptr(writer).cast::<()>().addr();
+            self.listed.retain(|writer| seen.insert(address(writer)));
+            self.limit = (2 * self.listed.len()).max(BATCH);
+        }
+        self.listed.push_back(writer);
+    }
 }
 
 impl List {
@@ -225,6 +280,7 @@ impl List {
             over: AtomicBool::new(false),
             state: Mutex::new(State {
                 listed: VecDeque::new(),
+                limit: BATCH,
                 waker: None,
                 holds: 0,
             }),
@@ -242,7 +298,7 @@ impl List {
         if self.over.load(Ordering::Acquire) {
             return false;
         }
-        state.listed.push_back(writer);
+        state.list(writer);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -259,10 +315,9 @@ impl List {
                 list: self.hold(),
             })
         };
-        // A transport that panics must not take the promise away from others. Its receiver, who is told to look, meets
-        // the panic as well.
+        // A transport that panics must not take the promise away from others.
         if catch_unwind(AssertUnwindSafe(|| writer.flush_listed(self.id, &again))).is_err() {
-            writer.unlist(self.id);
+            writer.panicked();
         }
     }
 
@@ -306,11 +361,74 @@ impl Again {
     }
 }
 
-/// Connections that are written in one poll.
+/// Connections that are written in one poll, and how many are listed before doubles are looked for.
 const BATCH: usize = 128;
 
-/// Messages that are queued on a connection in one poll before they are written in it; a power of two.
-const RUN: u16 = 256;
+/// Connections that the list keeps room for when it is empty.
+const KEPT: usize = 1024;
+
+/// The count of messages queued on a connection at which they are written there and then: the 256th, where it begins anew.
+const RUN: u8 = 0;
 
 /// How long a message may have waited when the second, fourth, eighth ... behind it is queued.
-const PATIENCE: Duration = Duration::from_micros(500);
+/// In units of [`Stamp`]: half a millisecond.
+const PATIENCE: u8 = 4;
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+
+    /// A connection on which nothing waits.
+    struct Written;
+
+    impl Flush for Written {
+        fn flush_now(&self, _: &mut Context<'_>) -> bool {
+            true
+        }
+
+        fn flush_listed(&self, _: ScopeId, _: &dyn Fn() -> Arc<Again>) {}
+
+        fn unlist(&self, _: ScopeId) {}
+
+        fn panicked(&self) {}
+    }
+
+    #[test]
+    fn a_list_that_was_long_gives_its_memory_back() {
+        let list = Arc::new(List::new());
+        let _thread = list.hold();
+        let writers: Vec<Arc<dyn Flush>> = (0..10 * KEPT).map(|_| Arc::new(Written) as _).collect();
+        for writer in &writers {
+            assert!(list.push(Arc::clone(writer)));
+        }
+        assert!(list.lock().listed.capacity() > KEPT);
+        let mut flushing = pin!(Flushing {
+            list: Arc::clone(&list),
+            batch: Vec::new(),
+        });
+        let mut cx = Context::from_waker(Waker::noop());
+        while !list.lock().listed.is_empty() {
+            assert!(flushing.as_mut().poll(&mut cx).is_pending());
+        }
+        assert_eq!(list.lock().listed.capacity(), 0);
+    }
+
+    #[test]
+    fn stamps_tell_how_long_something_waits() {
+        let now = Instant::now();
+        // Whichever is stamped first.
+        let later = Stamp::new(now + Duration::from_millis(10));
+        let before = Stamp::new(now);
+        assert!(
+            (77..=79).contains(&before.age(later)),
+            "{}",
+            before.age(later)
+        );
+        assert_eq!(before.age(before), 0);
+        let after = Stamp::new(now + Duration::from_secs(60));
+        let soon = Stamp::new(now + Duration::from_millis(60_001));
+        assert!((7..=8).contains(&after.age(soon)), "{}", after.age(soon));
+    }
+}

@@ -12,7 +12,7 @@ use bowline_shell::end::Failure;
 use bytes::Buf;
 
 use crate::cork::{self, Flush, ScopeId};
-use crate::flusher::Again;
+use crate::flusher::{Again, Deferred};
 use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::{Error, PollWrite, Queued, Timer, buffers};
 
@@ -43,8 +43,7 @@ pub(crate) struct Out<W> {
     stuck: bool,
     /// The scope or flusher that has promised to write.
     listed: ScopeId,
-    /// Messages that a flusher has put off.
-    deferred: u16,
+    deferred: Deferred,
     /// Why writing failed, once it did.
     failure: Option<Box<Failure>>,
     vectored: bool,
@@ -82,7 +81,7 @@ impl<W: PollWrite> Shared<W> {
                 shut_down,
                 stuck: false,
                 listed: 0,
-                deferred: 0,
+                deferred: Deferred::default(),
                 failure: None,
                 vectored,
             }),
@@ -160,6 +159,7 @@ impl<W: PollWrite> Locked<'_, W> {
 
     /// As [`poll_drive`](Self::poll_drive), for a task, or `None` for a flusher. `wait` keeps its waker.
     fn poll_drive_for(&mut self, mover: Option<&Waker>, wait: impl FnOnce(&Waiters)) -> Poll<()> {
+        self.out.deferred.clear();
         let before = self.out.outbound.transmit().written();
         let lived = self.out.writer.is_some();
         let mut inner = Context::from_waker(&self.shared.waker);
@@ -468,6 +468,12 @@ impl<W: PollWrite> Flush for Shared<W> {
         }
         // The transport may have woken the scope's task last, for nothing.
         out.wake_all();
+    }
+
+    fn panicked(&self) {
+        let mut out = self.lock();
+        out.out.listed = 0;
+        out.fail(io::Error::other("the transport panicked").into());
     }
 }
 

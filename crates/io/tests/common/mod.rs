@@ -9,7 +9,7 @@ mod run;
 mod script;
 
 pub(crate) use clock::{Fake, advance, timers_made, timers_reset};
-pub(crate) use promise::{end_thread, spawned, task};
+pub(crate) use promise::{end_thread, spawned, swap_thread, task};
 pub(crate) use run::{Executor, Gate, Handle, complete, poll_once, poll_times};
 pub(crate) use script::{Fault, Input, Script, Scripted, State};
 

@@ -26,6 +26,11 @@ pub(crate) fn end_thread() {
     FLUSHER.take();
 }
 
+/// Goes on as another thread, that of `flusher`, and leaves this one's there.
+pub(crate) fn swap_thread(flusher: &mut Flusher<u32, u32>) {
+    FLUSHER.with_borrow_mut(|current| std::mem::swap(current, flusher));
+}
+
 /// What a carrier does for the running task.
 pub(super) fn promise(queued: &mut Queued<'_>) -> bool {
     let Some((task, runtime)) = RUNNING.get() else {
