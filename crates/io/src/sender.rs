@@ -27,8 +27,8 @@ use crate::{Error, PollWrite, Timer, Transport};
 /// that computes for long, or blocks its thread, holds back what it has just sent, unless it calls `flush` before.
 ///
 /// [`flush`](Self::flush) returns when all that was queued is written. End a program with
-/// [`close`](crate::WebSocket::close) or `flush`, or what is queued may be lost. If a promised write fails, the next call
-/// says so.
+/// [`close`](crate::WebSocket::close) or `flush`, or what is queued may be lost; and a use of a runtime on one thread, or
+/// what is queued waits until somebody drives that again. If a promised write fails, the next call says so.
 ///
 /// # Cancellation
 ///

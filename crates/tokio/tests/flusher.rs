@@ -245,6 +245,31 @@ fn only_a_task_of_a_worker_is_promised_something() {
 }
 
 #[test]
+fn a_runtime_inside_of_another_ones_task_writes_when_it_is_driven() {
+    let outer = multi_thread();
+    for in_place in [false, true] {
+        let (ws, _client, calls) = outer.block_on(counted());
+        let nested = move || {
+            let inner = current_thread();
+            inner.block_on(async { ws.sender().queue("hello").unwrap() });
+            assert_eq!(calls.take().1, 0, "tokio shows the task around it");
+            inner.block_on(tokio::task::yield_now());
+            assert_eq!(calls.take().1, 1);
+            inner.block_on(async {
+                ws.sender().queue("hello").unwrap();
+                ws.flush().await.unwrap();
+            });
+            assert_eq!(calls.take().1, 1);
+        };
+        let task = match in_place {
+            true => outer.spawn(async { tokio::task::block_in_place(nested) }),
+            false => outer.spawn_blocking(nested),
+        };
+        outer.block_on(task).unwrap();
+    }
+}
+
+#[test]
 fn a_local_task_of_one_thread_is_promised_something() {
     let runtime = current_thread();
     let (ws, mut client, calls) = runtime.block_on(counted());
@@ -359,9 +384,10 @@ fn a_flusher_ends_after_the_thread_that_it_was_of() {
     }
     runtime.block_on(async {
         let metrics = tokio::runtime::Handle::current().metrics();
-        while metrics.num_alive_tasks() > 0 {
+        for _ in 0..100 {
             tokio::task::yield_now().await;
         }
+        assert_eq!(metrics.num_alive_tasks(), 0);
     });
 }
 

@@ -32,9 +32,9 @@ use super::wire::{Security, Trust};
 /// |---|---|---|---|
 /// | a connection is taken apart and put together (`into_parts`, `from_parts`) | yes | no: a thread may be writing | io, `tests/parts.rs` |
 /// | a wait of the caller's own | the runtime's timer, around any call | `recv_timeout`, `send_timeout` | blocking, `tests/threads.rs`; threads, `tests/left.rs` |
-/// | what `send` queues is written after the running poll, in one write | in a `corked` scope, such as `serve` | no: `send` returns when it is written | io, `tests/cork.rs` |
+/// | what `send` queues is written after the running poll, in one write | in a `corked` scope, such as `serve`; on tokio in a spawned task | no: `send` returns when it is written | io, `tests/cork.rs`, `tests/flusher.rs`; tokio, `tests/flusher.rs` |
 /// | a Close of another task or thread begins the close deadline of a receiver that waits | at once, it is woken | at its next look, from when the Close was queued | blocking, `tests/threads.rs` |
-/// | a transport that panics while it writes | the task that polled it panics, others ask it again | the connection fails for all threads | io, `tests/ending.rs`; threads, `tests/panics.rs` |
+/// | a transport that panics while it writes | the task that polled it panics, others ask it again; in a flusher the connection fails | the connection fails for all threads | io, `tests/ending.rs`; threads, `tests/panics.rs` |
 /// | `Stream` and `Sink` | with a feature of io | no | io, `tests/stream_sink.rs` |
 /// | addresses of a name are tried side by side | in one task | each in a thread | io, `tests/connect.rs`; threads, `tests/connect.rs` |
 #[doc = include_str!("cases.md")]
