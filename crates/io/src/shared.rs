@@ -473,7 +473,10 @@ impl<W: PollWrite> Flush for Shared<W> {
     fn panicked(&self) {
         let mut out = self.lock();
         out.out.listed = 0;
-        out.fail(io::Error::other("the transport panicked").into());
+        // Another thread may have met its end meanwhile.
+        if out.out.writer.is_some() {
+            out.fail(claim::panicked().into());
+        }
     }
 }
 

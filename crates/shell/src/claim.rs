@@ -42,6 +42,12 @@ pub fn overread() -> io::Error {
     io::Error::other("transport read more than there was room")
 }
 
+/// A transport has panicked, and nobody knows what it has taken.
+#[cold]
+pub fn panicked() -> io::Error {
+    io::Error::other("the transport panicked")
+}
+
 #[cold]
 fn overtaken() -> io::Error {
     io::Error::other("transport took more than it was given")

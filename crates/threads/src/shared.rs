@@ -282,7 +282,7 @@ impl<W: TransportWrite> Shared<W> {
             Err(panic) => {
                 let mut out = self.lock();
                 if !out.is_over() {
-                    out.fail(io::Error::other("the transport panicked").into());
+                    out.fail(claim::panicked().into());
                 }
                 drop(out);
                 self.moved.notify_all();
