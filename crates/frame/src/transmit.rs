@@ -150,10 +150,12 @@ impl Transmit {
     /// Empties the buffers.
     fn forget(&mut self) {
         self.gather.clear();
-        self.large.clear();
-        // What a burst needed isn't kept for ever.
-        self.large.shrink_to(LARGE_KEPT);
         self.done = 0;
+        if self.large.capacity() > 0 {
+            self.large.clear();
+            // What a burst needed isn't kept for ever.
+            self.large.shrink_to(LARGE_KEPT);
+        }
     }
 
     /// Appends a copy of `bytes`.
