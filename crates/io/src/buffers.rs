@@ -1,6 +1,6 @@
 //! Buffers that belong to the thread, not to the connection: an idle connection owns none.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use bowline_frame::Message;
 use bytes::BytesMut;
@@ -21,8 +21,9 @@ struct Memory {
 
 impl Block {
     /// An empty block of [`BLOCK`] bytes from this thread's pool.
+    #[inline]
     pub(crate) fn take() -> Self {
-        let pooled = pooled(|pool| pool.blocks.pop()).flatten();
+        let pooled = BLOCKS.try_with(Pool::take).ok().flatten();
         pooled.unwrap_or_else(|| Self::new(vec![0; BLOCK].into_boxed_slice(), 0))
     }
 
@@ -43,15 +44,13 @@ impl Block {
     }
 
     /// Gives the memory back to this thread's pool.
+    #[inline]
     pub(crate) fn give_back(mut self) {
         self.0.lent = None;
         self.fill(0);
         if self.0.bytes.len() == BLOCK {
-            pooled(|pool| {
-                if pool.blocks.len() < KEPT {
-                    pool.blocks.push(self);
-                }
-            });
+            // A thread that ends has no pool any more.
+            let _ = BLOCKS.try_with(|pool| pool.give_back(self));
         }
     }
 
@@ -111,37 +110,49 @@ impl Block {
 }
 
 /// An empty buffer for output from this thread's pool.
+#[inline]
 pub(crate) fn take_output() -> Vec<u8> {
-    let pooled = pooled(|pool| pool.outputs.pop()).flatten();
+    let pooled = OUTPUTS.try_with(Pool::take).ok().flatten();
     pooled.unwrap_or_else(|| Vec::with_capacity(OUTPUT))
 }
 
 /// Gives a buffer for output back to this thread's pool, unless it has grown.
+#[inline]
 pub(crate) fn give_back_output(buffer: Vec<u8>) {
     if buffer.capacity() == OUTPUT {
-        pooled(|pool| {
-            if pool.outputs.len() < KEPT {
-                pool.outputs.push(buffer);
-            }
-        });
+        let _ = OUTPUTS.try_with(|pool| pool.give_back(buffer));
     }
 }
 
-/// Uses this thread's pool; `None` if it is gone, because the thread is ending.
-fn pooled<R>(use_it: impl FnOnce(&mut Pool) -> R) -> Option<R> {
-    POOL.try_with(|pool| use_it(&mut pool.borrow_mut())).ok()
-}
+/// Buffers of one sort that a thread keeps. The first is in use most of the time, and soon found.
+struct Pool<B>([Cell<Option<B>>; KEPT]);
 
-#[derive(Default)]
-struct Pool {
-    blocks: Vec<Block>,
-    outputs: Vec<Vec<u8>>,
+impl<B> Pool<B> {
+    const fn new() -> Self {
+        Self([const { Cell::new(None) }; KEPT])
+    }
+
+    #[inline]
+    fn take(&self) -> Option<B> {
+        self.0.iter().find_map(Cell::take)
+    }
+
+    /// Keeps a buffer, if there is a place for it.
+    #[inline]
+    fn give_back(&self, buffer: B) {
+        let mut given = Some(buffer);
+        for place in &self.0 {
+            given = place.replace(given);
+            if given.is_none() {
+                break;
+            }
+        }
+    }
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const {
-        RefCell::new(Pool { blocks: Vec::new(), outputs: Vec::new() })
-    };
+    static BLOCKS: Pool<Block> = const { Pool::new() };
+    static OUTPUTS: Pool<Vec<u8>> = const { Pool::new() };
 }
 
 /// Size of a buffer for input in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
