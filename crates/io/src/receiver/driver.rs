@@ -60,7 +60,7 @@ impl<T: Transport> Receiver<T> {
                     Poll::Ready(Some(taken)) => return Poll::Ready(Ok(Some(taken))),
                     Poll::Pending => {}
                 }
-                self.stand_by(cx);
+                stand_by(&self.shared, &mut self.timer, cx);
                 // What was queued before the waker was known woke nobody.
                 if self.shared.is_busy() || self.poll_deadline(cx).is_ready() {
                     continue;
@@ -225,7 +225,6 @@ impl<T: Transport> Receiver<T> {
         cx: &mut Context<'_>,
         take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
     ) -> Poll<Progress<R>> {
-        self.stand_by(cx);
         let mut out = self.shared.lock();
         let driven = out.poll_drive_receiving(cx);
         if let Some(cause) = out.take_cause()
@@ -239,6 +238,8 @@ impl<T: Transport> Receiver<T> {
         if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
             return Poll::Ready(Progress::Moved);
         }
+        // While the lock is held nobody queues anything, and misses who to wake.
+        stand_by(&self.shared, &mut self.timer, cx);
         let now = T::Timer::now();
         let mut wants = self.deadlines.wants(now, &mut self.inbound, out.status());
         if wants.shutdown && out.poll_shutdown(cx).is_ready() {
@@ -259,15 +260,6 @@ impl<T: Transport> Receiver<T> {
         }
         self.run = Run::default();
         Poll::Pending
-    }
-
-    /// Lets the writing side wake this task. The timer is asked anew if it knows another one.
-    fn stand_by(&mut self, cx: &Context<'_>) {
-        if !self.shared.set_driver(cx.waker())
-            && let Some(armed) = &mut self.timer
-        {
-            armed.asked = false;
-        }
     }
 
     /// Waits for the next deadline. Ready: one has come and was acted on.
@@ -379,6 +371,15 @@ impl<T: Transport> Receiver<T> {
         if let Some(block) = self.block.take() {
             block.give_back();
         }
+    }
+}
+
+/// Lets the writing side wake this task. The timer is asked anew if it knows another one.
+fn stand_by<W: PollWrite, S>(shared: &Shared<W>, timer: &mut Option<Armed<S>>, cx: &Context<'_>) {
+    if !shared.set_driver(cx.waker())
+        && let Some(armed) = timer
+    {
+        armed.asked = false;
     }
 }
 
