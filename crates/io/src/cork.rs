@@ -1,7 +1,9 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::ops::DerefMut;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Waker};
@@ -91,24 +93,52 @@ pub(crate) fn scope() -> ScopeId {
 ///
 /// `listed` is the number of the scope that was asked last and has not written yet.
 pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> Option<ScopeId> {
-    CURRENT.with(|current| {
-        let Current { scope, spare } = &mut *current.borrow_mut();
-        let scope = scope.as_mut()?;
-        // Another scope's promise doesn't do: its task may be busy, or at its end.
-        if listed != scope.id {
-            if scope.listed.capacity() == 0 {
-                scope.listed = std::mem::take(spare);
-            }
-            scope.listed.push(writer());
-        }
-        Some(scope.id)
-    })
+    let scope = scope();
+    if scope == 0 {
+        return None;
+    }
+    // Another scope's promise doesn't do: its task may be busy, or at its end.
+    if listed != scope {
+        LISTED.with(|listed| listed.borrow_mut().push(writer()));
+    }
+    Some(scope)
+}
+
+/// Takes the running scope's promise back if `writer` was listed last: it has written already, and that it is asked
+/// again would be for nothing. True if it isn't listed any more.
+pub(crate) fn kept<W>(writer: &W) -> bool {
+    let last = LISTED.with(|listed| {
+        let last = |last: &mut Arc<dyn Flush>| ptr::addr_eq(Arc::as_ptr(last), writer);
+        listed.borrow_mut().pop_if(last)
+    });
+    last.is_some()
 }
 
 /// Writers that a scope has promised to write.
 struct Scope {
     id: ScopeId,
     listed: Vec<Arc<dyn Flush>>,
+}
+
+impl Scope {
+    /// Writes what is listed. What can't be written now stays listed; the waker brings the task back to it.
+    fn write(&mut self, waker: &Waker) {
+        let mut cx = Context::from_waker(waker);
+        self.listed.retain(|writer| !writer.flush_now(&mut cx));
+        if self.listed.len() > 1 {
+            // Scopes that take turns at a full transport list it each time.
+            let address = |writer: &Arc<dyn Flush>| Arc::as_ptr(writer).cast::<()>().addr();
+            self.listed.sort_unstable_by_key(address);
+            self.listed.dedup_by_key(|writer| address(writer));
+        }
+        if self.listed.is_empty() {
+            // A scope that waits owns no list.
+            let room = mem::take(&mut self.listed);
+            if (1..=KEPT).contains(&room.capacity()) {
+                LISTED.with(|listed| *listed.borrow_mut() = room);
+            }
+        }
+    }
 }
 
 /// When a scope is over, what is left is the receivers' to write.
@@ -128,20 +158,14 @@ struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     fn new(scope: &'a mut Scope, waker: &'a Waker) -> Self {
-        let entered = CURRENT.with(|current| match &mut current.borrow_mut().scope {
-            Some(outer) => {
-                outer.listed.append(&mut scope.listed);
-                false
+        let entered = ID.with(|id| {
+            let outermost = id.get() == 0;
+            if outermost {
+                id.set(scope.id);
+            } else if !scope.listed.is_empty() {
+                LISTED.with(|listed| listed.borrow_mut().append(&mut scope.listed));
             }
-            current @ None => {
-                let listed = std::mem::take(&mut scope.listed);
-                *current = Some(Scope {
-                    id: scope.id,
-                    listed,
-                });
-                ID.with(|id| id.set(scope.id));
-                true
-            }
+            outermost
         });
         Self {
             scope: entered.then_some(scope),
@@ -156,49 +180,30 @@ impl Drop for Entered<'_> {
             return;
         };
         ID.with(|id| id.set(0));
-        // No borrow is held while writing: a transport may run code of its own.
-        if let Some(mut current) = CURRENT.with(|current| current.borrow_mut().scope.take()) {
-            scope.listed = std::mem::take(&mut current.listed);
-        }
-        if scope.listed.capacity() == 0 {
-            return;
-        }
-        let mut cx = Context::from_waker(self.waker);
-        // What can't be written now stays listed; the waker brings the task back to it.
-        scope.listed.retain(|writer| !writer.flush_now(&mut cx));
-        if scope.listed.len() > 1 {
-            // Scopes that take turns at a full transport list it each time.
-            let address = |writer: &Arc<dyn Flush>| Arc::as_ptr(writer).cast::<()>().addr();
-            scope.listed.sort_unstable_by_key(address);
-            scope.listed.dedup_by_key(|writer| address(writer));
-        }
-        if scope.listed.is_empty() {
-            // A scope that waits owns no list.
-            let listed = std::mem::take(&mut scope.listed);
-            if listed.capacity() <= KEPT {
-                CURRENT.with(|current| current.borrow_mut().spare = listed);
+        LISTED.with(|listed| {
+            let listed = &mut *listed.borrow_mut();
+            if scope.listed.is_empty() && !listed.is_empty() {
+                // With its room, since one of the two has none.
+                mem::swap(&mut scope.listed, listed);
+            } else {
+                scope.listed.append(listed);
             }
+        });
+        // No borrow is held while writing: a transport may run code of its own.
+        if !scope.listed.is_empty() {
+            scope.write(self.waker);
         }
     }
 }
 
-/// What a thread knows of scopes.
-struct Current {
-    /// The scope that is polled.
-    scope: Option<Scope>,
-    /// Room for the next list.
-    spare: Vec<Arc<dyn Flush>>,
-}
-
 thread_local! {
-    static CURRENT: RefCell<Current> = const {
-        RefCell::new(Current { scope: None, spare: Vec::new() })
-    };
-}
-
-thread_local! {
-    /// The number of the scope that is polled, to be had for less.
+    /// The number of the scope that is polled.
     static ID: Cell<ScopeId> = const { Cell::new(0) };
+}
+
+thread_local! {
+    /// Writers that were listed in this poll.
+    static LISTED: RefCell<Vec<Arc<dyn Flush>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The longest list whose room a thread keeps.

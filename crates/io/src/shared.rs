@@ -171,6 +171,10 @@ impl<W: PollWrite> Locked<'_, W> {
             driven = self.out.drive(&mut inner);
         }
         self.out.stuck = driven.is_pending();
+        let listed = self.out.listed;
+        if driven.is_ready() && listed != 0 && listed == cork::scope() && cork::kept(self.shared) {
+            self.out.listed = 0;
+        }
         if lived && self.out.writer.is_none() {
             self.wake_all();
         } else if self.out.outbound.transmit().written() != before || driven.is_ready() {
@@ -351,16 +355,14 @@ impl<W: PollWrite> Out<W> {
             if transmit.is_empty() {
                 break;
             }
-            let written = if self.vectored {
+            let run = transmit.chunk();
+            let written = if !self.vectored || run.len() == transmit.remaining() {
+                writer.poll_write(cx, run)
+            } else {
                 let mut runs = [&[][..]; RUNS];
                 let filled = transmit.slices(&mut runs);
                 let runs = runs.map(IoSlice::new);
-                match &runs[..filled] {
-                    [run] => writer.poll_write(cx, run),
-                    runs => writer.poll_write_vectored(cx, runs),
-                }
-            } else {
-                writer.poll_write(cx, transmit.chunk())
+                writer.poll_write_vectored(cx, &runs[..filled])
             };
             let count = match written {
                 Poll::Ready(Ok(count)) => count,

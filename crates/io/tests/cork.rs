@@ -329,6 +329,30 @@ fn every_connection_that_a_poll_has_sent_on_is_written_after_it() {
 }
 
 #[test]
+fn what_is_sent_after_a_flush_is_promised_anew() {
+    let sockets = [server(), server()];
+    complete(corked(async {
+        for (_, socket) in &sockets {
+            socket.send("before").await.unwrap();
+        }
+        // The one that was listed last, and the one that was listed before it.
+        for (_, socket) in sockets.iter().rev() {
+            socket.flush().await.unwrap();
+        }
+        for (script, socket) in &sockets {
+            assert_eq!(script.writes(), 1);
+            socket.send("after").await.unwrap();
+            socket.send("and again").await.unwrap();
+            assert_eq!(script.writes(), 1);
+        }
+    }));
+    for (script, _) in &sockets {
+        assert_eq!(whole_frames(&script.output()).len(), 3);
+        assert_eq!(script.writes(), 2);
+    }
+}
+
+#[test]
 fn a_corked_sender_writes_when_the_soft_mark_is_reached() {
     let config = Config::new(Role::Server).soft_mark(1000);
     let (script, socket) = open(Role::Server, &config);
