@@ -38,22 +38,46 @@ impl Mask {
     /// piece before the next.
     #[inline]
     pub fn apply(self, payload: &mut [u8]) {
-        let key = u32::from_ne_bytes(self.0);
-        let wide = u64::from(key) << 32 | u64::from(key);
-        // Whole words vectorise without unsafe code; what that takes to set up, few of them don't repay.
         let (words, tail) = payload.as_chunks_mut::<8>();
+        // What it takes to set up a loop over vectors, few words don't repay.
         if words.len() > FEW {
-            mask_words(words, wide);
-        } else {
-            let (pairs, single) = words.as_chunks_mut::<2>();
-            for [first, second] in pairs {
-                *first = (u64::from_ne_bytes(*first) ^ wide).to_ne_bytes();
-                *second = (u64::from_ne_bytes(*second) ^ wide).to_ne_bytes();
-            }
-            if let [word] = single {
-                *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
-            }
+            return self.apply_to_many(payload);
         }
+        let key = self.word();
+        let (pairs, single) = words.as_chunks_mut::<2>();
+        for [first, second] in pairs {
+            xor(first, key);
+            xor(second, key);
+        }
+        if let [word] = single {
+            xor(word, key);
+        }
+        self.apply_to_rest(tail);
+    }
+
+    #[inline(never)]
+    fn apply_to_many(self, payload: &mut [u8]) {
+        if payload.len() < LONG {
+            let (words, tail) = payload.as_chunks_mut::<8>();
+            xor_all(words, self.word());
+            return self.apply_to_rest(tail);
+        }
+        // Vectors that cross lines of the cache take up to twice as long.
+        let start = payload.as_ptr().align_offset(LINE).min(payload.len());
+        let (head, rest) = payload.split_at_mut(start);
+        let (words, tail) = head.as_chunks_mut::<8>();
+        words.iter_mut().for_each(|word| xor(word, self.word()));
+        self.apply_to_rest(tail);
+        let mask = self.rotate(start);
+        let (words, tail) = rest.as_chunks_mut::<8>();
+        xor_all(words, mask.word());
+        mask.apply_to_rest(tail);
+    }
+
+    /// Masks what is left behind words of eight bytes.
+    #[inline]
+    fn apply_to_rest(self, tail: &mut [u8]) {
+        let key = u32::from_ne_bytes(self.0);
         let (half, tail) = tail.as_chunks_mut::<4>();
         if let [word] = half {
             *word = (u32::from_ne_bytes(*word) ^ key).to_ne_bytes();
@@ -61,6 +85,13 @@ impl Mask {
         for (byte, key) in tail.iter_mut().zip(self.0) {
             *byte ^= key;
         }
+    }
+
+    /// The key twice.
+    #[inline]
+    fn word(self) -> u64 {
+        let key = u32::from_ne_bytes(self.0);
+        u64::from(key) << 32 | u64::from(key)
     }
 
     /// The key for the rest of a payload of which `done` bytes are behind us.
@@ -77,14 +108,26 @@ impl Mask {
     }
 }
 
-fn mask_words(words: &mut [[u8; 8]], wide: u64) {
+/// Vectorises without unsafe code.
+fn xor_all(words: &mut [[u8; 8]], key: u64) {
     for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+        xor(word, key);
     }
+}
+
+#[inline]
+fn xor(word: &mut [u8; 8], key: u64) {
+    *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
 }
 
 /// Words that are masked one by one.
 const FEW: usize = 8;
+
+/// From how many bytes on it pays to begin at a line of the cache.
+const LONG: usize = 1024;
+
+/// Bytes in a line of the cache; a vector may be as long.
+const LINE: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -102,6 +145,24 @@ mod tests {
             Mask::new(key).apply(&mut masked);
             for (i, (m, p)) in masked.iter().zip(&plain).enumerate() {
                 assert_eq!(m ^ p, key[i % 4], "length {len}, byte {i}");
+            }
+        }
+    }
+
+    // covers WS-5.3-02
+    #[test]
+    fn it_makes_no_difference_where_a_payload_lies() {
+        let mask = Mask::new([0x12, 0x34, 0x56, 0x78]);
+        let mut bytes = [0; LINE + LONG + 17];
+        for len in [FEW * 8 + 8, LONG - 1, LONG, LONG + 1, LONG + 17] {
+            for start in 0..LINE {
+                bytes.fill(0xA5);
+                mask.apply(&mut bytes[start..start + len]);
+                for (i, byte) in bytes.iter().enumerate() {
+                    let inside = (start..start + len).contains(&i);
+                    let key = if inside { mask.0[(i - start) % 4] } else { 0 };
+                    assert_eq!(*byte ^ 0xA5, key, "{len} bytes at {start}, byte {i}");
+                }
             }
         }
     }
