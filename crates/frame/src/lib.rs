@@ -12,6 +12,8 @@
 )]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 mod builder;
 mod close;
@@ -28,6 +30,7 @@ mod rsv;
 mod text;
 mod transmit;
 mod utf8;
+mod wide;
 
 pub use builder::MessageBuilder;
 pub use close::{CloseCode, CloseFrame, InvalidCloseCode, ReasonTooLong};

@@ -1,3 +1,5 @@
+use crate::wide::{xor, xor_all};
+
 /// A masking key: four bytes that a client XORs over a frame's payload.
 ///
 /// Masking twice with the same key gives the payload back.
@@ -44,12 +46,16 @@ impl Mask {
             return self.apply_to_many(payload);
         }
         let key = self.word();
-        let (pairs, single) = words.as_chunks_mut::<2>();
-        for [first, second] in pairs {
+        let (fours, words) = words.as_chunks_mut::<4>();
+        for four in fours {
+            four.iter_mut().for_each(|word| xor(word, key));
+        }
+        let (two, one) = words.as_chunks_mut::<2>();
+        if let [[first, second]] = two {
             xor(first, key);
             xor(second, key);
         }
-        if let [word] = single {
+        if let [word] = one {
             xor(word, key);
         }
         self.apply_to_rest(tail);
@@ -108,20 +114,8 @@ impl Mask {
     }
 }
 
-/// Vectorises without unsafe code.
-fn xor_all(words: &mut [[u8; 8]], key: u64) {
-    for word in words {
-        xor(word, key);
-    }
-}
-
-#[inline]
-fn xor(word: &mut [u8; 8], key: u64) {
-    *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
-}
-
 /// Words that are masked one by one.
-const FEW: usize = 8;
+const FEW: usize = 31;
 
 /// From how many bytes on it pays to begin at a line of the cache.
 const LONG: usize = 1024;

@@ -1,4 +1,4 @@
-//! The one file of the workspace that may hold unsafe code.
+//! Beside `wide` the one file that may hold unsafe code.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
