@@ -78,10 +78,12 @@ impl Block {
         &self.0.bytes[range]
     }
 
-    /// The whole memory, to read into while no byte is unused.
+    /// The memory to read into while no byte is unused: all of it if `wide`, else [`NARROW`] bytes.
     #[inline]
-    pub(crate) fn space(&mut self) -> &mut [u8] {
-        &mut self.0.bytes
+    pub(crate) fn space(&mut self, wide: bool) -> &mut [u8] {
+        let len = self.0.bytes.len();
+        let len = if wide { len } else { len.min(NARROW) };
+        &mut self.0.bytes[..len]
     }
 
     /// Notes that `count` bytes were read into [`space`](Self::space).
@@ -155,12 +157,17 @@ thread_local! {
     static OUTPUTS: Pool<Vec<u8>> = const { Pool::new() };
 }
 
-/// Size of a buffer for input in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
+/// How much is read at once in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
 /// 64 KiB fits with its header, and so do four of 16 KiB: whoever sends that much as a rule sends round numbers.
-pub(crate) const BLOCK: usize = OUTPUT + 64;
+pub(crate) const NARROW: usize = 64 * 1024 + 64;
 
-/// Size of a buffer for output in bytes.
-const OUTPUT: usize = 64 * 1024;
+/// How much is read at once from a peer who fills [`NARROW`] with messages, in bytes: a call of the system takes as long
+/// as to move tens of KiB.
+pub(crate) const BLOCK: usize = 2 * NARROW;
+
+/// Size of a buffer for output in bytes: a wide block's worth of replies, and the copied message that goes beyond the soft
+/// mark.
+const OUTPUT: usize = 132 * 1024 + 64;
 
 /// Buffers of each sort that a thread keeps.
-const KEPT: usize = 4;
+const KEPT: usize = 2;

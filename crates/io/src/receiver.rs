@@ -43,6 +43,8 @@ pub struct Receiver<T: Transport> {
     /// Payload that the extension had made when that was last charged to the run, in bytes.
     decoded: u64,
     chunked: bool,
+    /// The peer has filled a block: more is read at once, until a message is read into its own buffer.
+    wide: bool,
 }
 
 impl<T: Transport> Receiver<T> {
@@ -66,6 +68,7 @@ impl<T: Transport> Receiver<T> {
             over: None,
             run: Run::default(),
             chunked: false,
+            wide: false,
         }
     }
 

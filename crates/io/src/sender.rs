@@ -37,7 +37,7 @@ use crate::{Error, PollWrite, Timer, Transport};
 ///
 /// # Backpressure
 ///
-/// Above the soft mark of output (64 KiB by default) `send` and `feed` wait until the peer has read;
+/// Above the soft mark of output (128 KiB by default) `send` and `feed` wait until the peer has read;
 /// [`queue`](Self::queue) gives the message back above the hard mark (1 MiB).
 pub struct Sender<T: Transport> {
     shared: Arc<Shared<T::Writer>>,

@@ -86,7 +86,8 @@ fn a_peer_that_writes_and_never_reads_is_no_longer_read_and_gets_all_in_order_on
 
 #[test]
 fn a_flood_of_pings_while_output_is_stuck_leaves_one_pong_and_reading_goes_on() {
-    let (script, mut socket) = server();
+    let config = Config::new(Role::Server).soft_mark(64 * 1024);
+    let (script, mut socket) = open(Role::Server, &config);
     script.state().room = 0;
     let sender = socket.sender();
     let mut executor = Executor::new();

@@ -54,6 +54,28 @@ fn a_corked_echo_makes_one_write_per_read() {
 }
 
 #[test]
+fn from_a_peer_that_fills_a_block_more_is_read_at_once() {
+    let (script, socket) = server();
+    let mut executor = Executor::new();
+    executor.spawn(corked(echo(socket)));
+    let sixteen: Vec<u8> = (0..16)
+        .flat_map(|_| frame(Role::Server, BINARY | FIN, payload::seq(16 * 1024)))
+        .collect();
+    let mut most = Vec::new();
+    for _ in 0..2 {
+        script.send(sixteen.clone());
+        executor.run();
+        let mut state = script.state();
+        let writes = std::mem::take(&mut state.writes);
+        most.push((std::mem::take(&mut state.reads), writes.len()));
+        drop(state);
+        assert_eq!(whole_frames(&script.take_output()).len(), 16);
+    }
+    // 64, 128 and 64 KiB, then 128 and 128. A write follows each, and one more the end of a turn.
+    assert_eq!(most, [(3, 4), (2, 3)]);
+}
+
+#[test]
 fn without_a_scope_each_send_writes() {
     let (script, socket) = server();
     let mut executor = Executor::new();

@@ -14,7 +14,7 @@ use bowline_frame::Role;
 /// let config = Config::new(Role::Server)
 ///     .max_message(1024 * 1024)
 ///     .idle(Some(Duration::from_secs(300)));
-/// assert_eq!(config.soft_mark, 64 * 1024);
+/// assert_eq!(config.soft_mark, 128 * 1024);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -38,7 +38,7 @@ pub struct Config {
     pub close: Duration,
     /// How long output may wait without one byte being taken. Default: 30 s; `None`: for ever.
     pub write: Option<Duration>,
-    /// Output above this many bytes slows senders down, and pongs down to one. Default: 64 KiB.
+    /// Output above this many bytes slows senders down, and pongs down to one. Default: 128 KiB.
     ///
     /// Smaller costs throughput, larger costs memory per slow peer.
     pub soft_mark: usize,
@@ -77,7 +77,7 @@ impl Config {
             idle: None,
             close: Duration::from_secs(5),
             write: Some(Duration::from_secs(30)),
-            soft_mark: 64 * 1024,
+            soft_mark: 128 * 1024,
             hard_mark: 1024 * 1024,
             max_drain: 1024 * 1024,
         }

@@ -25,7 +25,7 @@ use crate::{Error, Transport};
 ///
 /// # Backpressure
 ///
-/// Above the soft mark of output (64 KiB by default) `send` and `feed` wait until the peer has read, up to the write
+/// Above the soft mark of output (128 KiB by default) `send` and `feed` wait until the peer has read, up to the write
 /// deadline; [`queue`](Self::queue) gives the message back above the hard mark (1 MiB).
 pub struct Sender<T: Transport> {
     shared: Arc<Shared<T::Writer>>,

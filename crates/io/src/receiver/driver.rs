@@ -169,6 +169,7 @@ impl<T: Transport> Receiver<T> {
             return Poll::Pending;
         };
         if let Some(buffer) = self.inbound.assembly() {
+            self.wide = false;
             let (filled, room) = (buffer.len(), buffer.capacity());
             match ready!(reader.poll_read_buf(cx, buffer)) {
                 Ok(0) => self.inbound.handle_eof(),
@@ -192,18 +193,21 @@ impl<T: Transport> Receiver<T> {
             return Poll::Ready(None);
         }
         let mut block = self.block.take().unwrap_or_else(Block::take);
-        match reader.poll_read(cx, block.space()) {
+        let space = block.space(self.wide);
+        let room = space.len();
+        match reader.poll_read(cx, space) {
             Poll::Ready(Ok(0)) => {
                 block.give_back();
                 self.inbound.handle_eof();
             }
             Poll::Ready(Ok(count)) => {
-                if count > block.space().len() {
+                if count > room {
                     block.give_back();
                     self.read_failed(claim::overread());
                     return Poll::Ready(None);
                 }
                 self.run.read();
+                self.wide |= count == room;
                 block.fill(count);
                 self.block = Some(block);
             }

@@ -261,12 +261,16 @@ pub fn handshake_timeout(short: Short) -> Duration {
 /// The longest message that a victim takes, in bytes.
 pub const MAX_MESSAGE: u64 = 1024 * 1024;
 
-/// What a thread keeps for the next connection, in bytes: four blocks for input and four for output.
-pub(super) const KEPT: usize = 8 * 64 * 1024;
+/// What a thread keeps for the next connection, in bytes: two blocks for input and two for output, of 128 KiB and 132 KiB
+/// and a little more.
+pub(super) const KEPT: usize = 4 * 131 * 1024;
 
-/// What a connection may hold beside its messages, in bytes: blocks, output up to the soft mark of 64 KiB, and as much
-/// again for a head of 16 KiB with its copies and for what the attacker keeps.
-pub(super) const CONNECTION: usize = KEPT + 2 * 64 * 1024;
+/// The soft mark of output in bytes, as it is by default.
+pub(super) const SOFT_MARK: usize = 128 * 1024;
+
+/// What a connection may hold beside its messages, in bytes: blocks, output up to the soft mark, and as much again for a
+/// head of 16 KiB with its copies and for what the attacker keeps.
+pub(super) const CONNECTION: usize = KEPT + 2 * SOFT_MARK;
 
 /// What TLS may cost beside that, at both ends of a connection, in bytes: a record to read and some to write.
 pub(super) const TLS: usize = 256 * 1024;

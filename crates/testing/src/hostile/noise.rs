@@ -4,7 +4,7 @@ use std::thread;
 use bowline_frame::Role;
 
 use super::attacker::{Attacker, Fault};
-use super::case::{CONNECTION, Short, Step, TLS};
+use super::case::{CONNECTION, SOFT_MARK, Short, Step, TLS};
 use super::run::{Dial, given_back, serves};
 use crate::alloc::CountingAllocator;
 use crate::wire::{BINARY, CONT, FIN, PING, PONG, TEXT, frame};
@@ -140,4 +140,4 @@ const LAPS: usize = 20;
 const OTHERS: usize = 3;
 
 /// What an attacker's connection may cost beside its messages, in bytes: output up to the soft mark, and as much again.
-const EACH: usize = 2 * 64 * 1024;
+const EACH: usize = 2 * SOFT_MARK;
