@@ -136,7 +136,8 @@ impl<B> Pool<B> {
 
     #[inline]
     fn take(&self) -> Option<B> {
-        self.0.iter().find_map(Cell::take)
+        let [first, others @ ..] = &self.0;
+        first.take().or_else(|| others.iter().find_map(Cell::take))
     }
 
     /// Keeps a buffer, if there is a place for it.
@@ -146,7 +147,7 @@ impl<B> Pool<B> {
         for place in &self.0 {
             given = place.replace(given);
             if given.is_none() {
-                break;
+                return;
             }
         }
     }

@@ -555,10 +555,15 @@ impl Waiters {
 
     /// Output has moved: wakes those who wait for that, except the task that moved it, which may go on
     /// waiting. `None` is a flusher.
+    #[inline]
     fn progress(&self, mover: Option<&Waker>, waits: bool) {
-        if !self.any.load(Ordering::Acquire) {
-            return;
+        if self.any.load(Ordering::Acquire) {
+            self.wake_waiting(mover, waits);
         }
+    }
+
+    #[inline(never)]
+    fn wake_waiting(&self, mover: Option<&Waker>, waits: bool) {
         let is_mover = |waiter: &Waiter| {
             mover.map_or_else(|| waiter.is_flusher(), |mover| waiter.is_task(mover))
         };

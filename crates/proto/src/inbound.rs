@@ -180,7 +180,13 @@ impl Inbound {
     /// Append to its spare capacity, which is never more than the frame still lacks, and call
     /// [`handle_assembly`](Self::handle_assembly): the bytes are then where the message needs them. The
     /// answer may change with every call of `handle` and `handle_assembly`.
+    #[inline]
     pub fn assembly(&mut self) -> Option<&mut BytesMut> {
+        // Most of the time no message is open.
+        self.message.is_some().then(|| self.place()).flatten()
+    }
+
+    fn place(&mut self) -> Option<&mut BytesMut> {
         let missing = usize::try_from(self.decoder.missing()).unwrap_or(usize::MAX);
         if missing < IN_PLACE {
             return None;
