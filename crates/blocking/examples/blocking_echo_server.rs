@@ -45,7 +45,9 @@ pub(crate) fn serve(listener: &TcpListener, acceptor: &Acceptor) {
 
 fn echo(ws: &mut WebSocket) -> Result<(), bowline_blocking::Error> {
     while let Some(message) = ws.recv()? {
-        ws.send(message)?;
+        // To receive is all that is done next, and before it waits it writes what was fed: replies to what came together
+        // go out together. Whoever does something else in between sends.
+        ws.feed(message)?;
     }
     Ok(())
 }

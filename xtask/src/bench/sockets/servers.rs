@@ -245,7 +245,7 @@ static SERVERS: &[Server] = &[
     example("async_std_echo_server", "bowline-async-std"),
     example("blocking_echo_server", "bowline-blocking"),
     example("mio_echo_server", "bowline-blocking"),
-    bowline("bowline-current-thread", "bowline"),
+    by_default(bowline("bowline-current-thread", "bowline")),
     by_default(bowline("bowline-recv-ref", "bowline")),
     bowline("bowline-batched", "bowline"),
     bowline("bowline-spawned", "bowline"),
