@@ -87,7 +87,10 @@ impl<T: Transport> Receiver<T> {
     ///
     /// [`Error::Protocol`], [`Error::Timeout`], [`Error::Transport`] or [`Error::Lost`]; once.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.owned(take::message)
+        match self.take_message() {
+            Some(message) => Ok(Some(message)),
+            None => self.owned(take::message),
+        }
     }
 
     /// As [`recv`](Self::recv), but waits no longer than `timeout` for the message. Nothing is lost when it passes, not

@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use bowline_frame::Message;
 use bowline_proto::{
     Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout, Wants,
 };
@@ -48,6 +49,24 @@ impl<T: Transport> Receiver<T> {
         }
     }
 
+    /// Takes the next message if that is all there is to do, which it is for most: what [`next`](Self::next) would find,
+    /// for less.
+    #[inline]
+    pub(super) fn take_message(&mut self) -> Option<Message> {
+        match self.inbound.handle_message(self.block.unused()) {
+            Ok(Some((used, message))) => {
+                let message = message.to_owned();
+                self.block.used += used;
+                Some(message)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                self.violated(error);
+                None
+            }
+        }
+    }
+
     /// Handles bytes that were read, up to the first event that is taken or to their end.
     fn take_event<R>(
         &mut self,
@@ -68,9 +87,7 @@ impl<T: Transport> Receiver<T> {
             let (used, event) = match handled {
                 Ok(handled) => handled,
                 Err(error) => {
-                    violated(&self.shared, &mut self.error, error);
-                    // What is behind the violation is drained with what follows.
-                    self.block.clear();
+                    self.violated(error);
                     return None;
                 }
             };
@@ -87,6 +104,13 @@ impl<T: Transport> Receiver<T> {
                 return taken;
             }
         }
+    }
+
+    #[cold]
+    fn violated(&mut self, error: ProtocolError) {
+        violated(&self.shared, &mut self.error, error);
+        // What is behind the violation is drained with what follows.
+        self.block.clear();
     }
 
     /// Sees to the writing side and the deadlines, and reads once.
