@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn every_length_equals_the_byte_loop() {
         let key = [0x12, 0x34, 0x56, 0x78];
-        for len in 0..200 {
+        for len in 0..300 {
             let plain: Vec<u8> = (0..len).map(|i| i as u8 ^ 0x5A).collect();
             let mut masked = plain.clone();
             Mask::new(key).apply(&mut masked);

@@ -1,4 +1,4 @@
-//! Words with a key over them, by vectors as wide as the processor has.
+//! Words with a key over them, by AVX2 where the processor has it.
 //!
 //! Beside `text` the one file that may hold unsafe code.
 #![allow(unsafe_code)]
@@ -8,7 +8,7 @@
 pub(crate) fn xor_all(words: &mut [[u8; 8]], key: u64) {
     #[cfg(all(feature = "std", any(target_arch = "x86", target_arch = "x86_64")))]
     if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2, and that is all which is asked of a caller.
+        // SAFETY: the processor has AVX2, and that is all that is asked of a caller.
         return unsafe { xor_all_avx2(words, key) };
     }
     xor_each(words, key);

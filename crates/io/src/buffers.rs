@@ -140,7 +140,7 @@ impl<B> Pool<B> {
         first.take().or_else(|| others.iter().find_map(Cell::take))
     }
 
-    /// Keeps a buffer, if there is a place for it.
+    /// Keeps a buffer in the first place; the last one goes if there are more than places.
     #[inline]
     fn give_back(&self, buffer: B) {
         let mut given = Some(buffer);

@@ -106,7 +106,7 @@ pub(crate) fn list(listed: ScopeId, writer: impl FnOnce() -> Arc<dyn Flush>) -> 
 
 /// Takes the running scope's promise back if `writer` was listed last: it has written already, and that it is asked
 /// again would be for nothing. True if it isn't listed any more.
-pub(crate) fn kept<W>(writer: &W) -> bool {
+pub(crate) fn take_back<W: Flush>(writer: &W) -> bool {
     let last = LISTED.with(|listed| {
         let last = |last: &mut Arc<dyn Flush>| ptr::addr_eq(Arc::as_ptr(last), writer);
         listed.borrow_mut().pop_if(last)
@@ -210,3 +210,44 @@ thread_local! {
 const KEPT: usize = 64;
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    struct Writer(#[expect(dead_code, reason = "writers have an address each")] u8);
+
+    impl Flush for Writer {
+        fn flush_now(&self, _: &mut Context<'_>) -> bool {
+            true
+        }
+
+        fn flush_listed(&self, _: ScopeId, _: &dyn Fn() -> Arc<Again>) {}
+
+        fn unlist(&self, _: ScopeId) {}
+
+        fn panicked(&self) {}
+    }
+
+    #[test]
+    fn the_promise_that_was_made_last_is_taken_back_once() {
+        let [first, last] = [0, 1].map(|number| Arc::new(Writer(number)));
+        let mut scope = Scope {
+            id: next_id(),
+            listed: Vec::new(),
+        };
+        let entered = Entered::new(&mut scope, Waker::noop());
+        for writer in [&first, &last] {
+            assert!(list(0, || Arc::clone(writer) as _).is_some());
+        }
+        assert!(!take_back(&*first), "it isn't the last");
+        assert!(take_back(&*last));
+        assert!(!take_back(&*last), "it was taken back");
+        assert!(take_back(&*first));
+        drop(entered);
+        assert_eq!(
+            (Arc::strong_count(&first), Arc::strong_count(&last)),
+            (1, 1)
+        );
+    }
+}

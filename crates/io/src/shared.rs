@@ -116,9 +116,10 @@ impl<W: PollWrite> Shared<W> {
         self.is_busy() || self.holding.load(Ordering::Acquire)
     }
 
-    /// Keeps the waker of the receiver, who drives what nobody else waits for. True if it was kept already.
+    /// Keeps the waker of the receiver, who drives what nobody else waits for. True if it was kept already; else with the
+    /// one before it, which must not be dropped while a lock is held: it may be all that holds a task.
     #[inline]
-    pub(crate) fn set_driver(&self, waker: &Waker) -> bool {
+    pub(crate) fn set_driver(&self, waker: &Waker) -> (bool, Option<Waker>) {
         self.waiters.set_driver(waker)
     }
 }
@@ -172,7 +173,11 @@ impl<W: PollWrite> Locked<'_, W> {
         }
         self.out.stuck = driven.is_pending();
         let listed = self.out.listed;
-        if driven.is_ready() && listed != 0 && listed == cork::scope() && cork::kept(self.shared) {
+        if driven.is_ready()
+            && listed != 0
+            && listed == cork::scope()
+            && cork::take_back(self.shared)
+        {
             self.out.listed = 0;
         }
         if lived && self.out.writer.is_none() {
@@ -522,16 +527,16 @@ impl Waiter {
 }
 
 impl Waiters {
-    fn set_driver(&self, waker: &Waker) -> bool {
+    fn set_driver(&self, waker: &Waker) -> (bool, Option<Waker>) {
         let mut list = self.list();
         let knew = list
             .driver
             .as_ref()
             .is_some_and(|driver| driver.will_wake(waker));
-        if !knew {
-            list.driver = Some(waker.clone());
+        if knew {
+            return (true, None);
         }
-        knew
+        (false, list.driver.replace(waker.clone()))
     }
 
     fn add(&self, waker: &Waker) {

@@ -453,8 +453,8 @@ async fn a_peer_that_reads_nothing_stops_the_task_and_gets_all_in_order_later() 
     // Passes once nobody has anything to do.
     tokio::time::sleep(Duration::from_secs(10)).await;
     let accepted = accepted.load(Ordering::SeqCst);
-    // The soft mark, the pipe, and the message at hand.
-    assert!(accepted <= (64 * 1024 + 1024) / 10 + 2, "{accepted}");
+    // What fills the pipe, and no more than a flusher puts off: it has all written long before the soft mark.
+    assert!(accepted <= 1024 / 10 + 256, "{accepted}");
     let mut read = vec![0; COUNT * 10];
     client.read_exact(&mut read).await.unwrap();
     let numbers = whole_frames(&read);

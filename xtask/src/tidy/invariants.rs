@@ -118,7 +118,7 @@ fn names(path: &str, world: &str) -> bool {
 
 /// The files that may contain unsafe code.
 ///
-/// frame: `Text` skips a second UTF-8 check, and masks use what vectors the processor has. testing, which is not
+/// frame: `Text` skips a second UTF-8 check, and masks use AVX2 where it is. testing, which is not
 /// published: its counting allocator.
 const UNSAFE: &[(&str, &[&str])] = &[
     (

@@ -2,7 +2,7 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bowline_frame::MessageRef;
@@ -60,7 +60,7 @@ impl<T: Transport> Receiver<T> {
                     Poll::Ready(Some(taken)) => return Poll::Ready(Ok(Some(taken))),
                     Poll::Pending => {}
                 }
-                stand_by(&self.shared, &mut self.timer, cx);
+                drop(stand_by(&self.shared, &mut self.timer, cx));
                 // What was queued before the waker was known woke nobody.
                 if self.shared.is_busy() || self.poll_deadline(cx).is_ready() {
                     continue;
@@ -243,7 +243,7 @@ impl<T: Transport> Receiver<T> {
             return Poll::Ready(Progress::Moved);
         }
         // While the lock is held nobody queues anything, and misses who to wake.
-        stand_by(&self.shared, &mut self.timer, cx);
+        let before = stand_by(&self.shared, &mut self.timer, cx);
         let now = T::Timer::now();
         let mut wants = self.deadlines.wants(now, &mut self.inbound, out.status());
         if wants.shutdown && out.poll_shutdown(cx).is_ready() {
@@ -251,6 +251,7 @@ impl<T: Transport> Receiver<T> {
             wants = self.deadlines.wants(now, &mut self.inbound, out.status());
         }
         drop(out);
+        drop(before);
         if wants.is_over() {
             return Poll::Ready(Progress::Over);
         }
@@ -378,13 +379,18 @@ impl<T: Transport> Receiver<T> {
     }
 }
 
-/// Lets the writing side wake this task. The timer is asked anew if it knows another one.
-fn stand_by<W: PollWrite, S>(shared: &Shared<W>, timer: &mut Option<Armed<S>>, cx: &Context<'_>) {
-    if !shared.set_driver(cx.waker())
-        && let Some(armed) = timer
-    {
+/// Lets the writing side wake this task. The timer is asked anew if it knows another one. Gives the waker that was kept
+/// before, to be dropped while no lock is held.
+fn stand_by<W: PollWrite, S>(
+    shared: &Shared<W>,
+    timer: &mut Option<Armed<S>>,
+    cx: &Context<'_>,
+) -> Option<Waker> {
+    let (knew, before) = shared.set_driver(cx.waker());
+    if !knew && let Some(armed) = timer {
         armed.asked = false;
     }
+    before
 }
 
 /// What `poll_busy` achieved.

@@ -139,5 +139,6 @@ const LAPS: usize = 20;
 /// Who want to be served meanwhile, one after another.
 const OTHERS: usize = 3;
 
-/// What an attacker's connection may cost beside its messages, in bytes: output up to the soft mark, and as much again.
+/// What an attacker's connection may cost beside its messages, in bytes: output up to the soft mark, and as much again. It
+/// could be more, with a block and a buffer for output; but an attacker takes replies now and then.
 const EACH: usize = 2 * SOFT_MARK;
