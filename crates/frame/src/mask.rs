@@ -63,13 +63,11 @@ impl Mask {
 
     #[inline(never)]
     fn apply_to_many(self, payload: &mut [u8]) {
-        if payload.len() < LONG {
-            let (words, tail) = payload.as_chunks_mut::<8>();
-            xor_all(words, self.word());
-            return self.apply_to_rest(tail);
-        }
         // Vectors that cross lines of the cache take up to twice as long.
-        let start = payload.as_ptr().align_offset(LINE).min(payload.len());
+        let start = match payload.len() {
+            ..LONG => 0,
+            len => payload.as_ptr().align_offset(LINE).min(len),
+        };
         let (head, rest) = payload.split_at_mut(start);
         let (words, tail) = head.as_chunks_mut::<8>();
         words.iter_mut().for_each(|word| xor(word, self.word()));

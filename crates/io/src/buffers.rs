@@ -160,11 +160,11 @@ thread_local! {
 
 /// How much is read at once in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
 /// 64 KiB fits with its header, and so do four of 16 KiB: whoever sends that much as a rule sends round numbers.
-pub(crate) const NARROW: usize = 64 * 1024 + 64;
+const NARROW: usize = 64 * 1024 + 64;
 
 /// How much is read at once from a peer who fills [`NARROW`] with messages, in bytes: a call of the system takes as long
 /// as to move tens of KiB.
-pub(crate) const BLOCK: usize = 2 * NARROW;
+const BLOCK: usize = 2 * NARROW;
 
 /// Size of a buffer for output in bytes: a wide block's worth of replies, and the copied message that goes beyond the soft
 /// mark.

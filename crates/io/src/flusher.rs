@@ -379,21 +379,7 @@ mod tests {
     use std::pin::pin;
 
     use super::*;
-
-    /// A connection on which nothing waits.
-    struct Written;
-
-    impl Flush for Written {
-        fn flush_now(&self, _: &mut Context<'_>) -> bool {
-            true
-        }
-
-        fn flush_listed(&self, _: ScopeId, _: &dyn Fn() -> Arc<Again>) {}
-
-        fn unlist(&self, _: ScopeId) {}
-
-        fn panicked(&self) {}
-    }
+    use crate::cork::tests::Written;
 
     #[test]
     fn a_list_that_was_long_gives_its_memory_back() {

@@ -242,7 +242,7 @@ impl<T: Transport> Receiver<T> {
         if driven.is_ready() && self.inbound.is_open() && !out.is_closed() {
             return Poll::Ready(Progress::Moved);
         }
-        // While the lock is held nobody queues anything, and misses who to wake.
+        // While the lock is held nobody queues anything, so nobody misses whom to wake.
         let before = stand_by(&self.shared, &mut self.timer, cx);
         let now = T::Timer::now();
         let mut wants = self.deadlines.wants(now, &mut self.inbound, out.status());
