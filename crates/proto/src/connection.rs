@@ -107,6 +107,22 @@ impl Connection {
         handled
     }
 
+    /// Takes bytes in memory that is given away, as [`Inbound::handle_buffer`]; replies are queued.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_buffer(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<EventRef<'_>>, ProtocolError> {
+        let handled = self.inbound.handle_buffer(buffer);
+        if let Err(error) = &handled {
+            self.outbound.reply(error.reply());
+        }
+        handled
+    }
+
     /// Says that the transport has ended: nothing more will come.
     pub fn handle_eof(&mut self) {
         self.inbound.handle_eof();

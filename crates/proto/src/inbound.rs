@@ -2,8 +2,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use bowline_extension::Decode;
-use bowline_frame::{CloseFrame, Decoder, MessageKind, MessageRef, OpCode, Piece, Role, Rsv};
-use bytes::BytesMut;
+use bowline_frame::{
+    CloseFrame, Decoder, FrameHeader, MessageKind, MessageRef, OpCode, Piece, Role, Rsv,
+};
+use bytes::{Buf, BytesMut};
 
 use crate::partial::{Partial, Run, Taken};
 use crate::spent::Spent;
@@ -223,6 +225,73 @@ impl Inbound {
         }
         self.heard = true;
         self.handle_tail()
+    }
+
+    /// True if [`handle_buffer`](Self::handle_buffer) may take a message now: none has begun, nor a frame, and no
+    /// extension was agreed on.
+    #[inline]
+    pub const fn takes_buffer(&self) -> bool {
+        self.message.is_none()
+            && self.extension.is_none()
+            && self.is_open()
+            && self.decoder.is_between_frames()
+    }
+
+    /// Takes bytes that arrived in memory which the caller gives away: a message in one frame that lies whole at the
+    /// start is handed out in that memory, and one that only begins there goes on in it.
+    ///
+    /// What stays in `buffer` was not used, and may be all of it: [`handle`](Self::handle) takes that. So it is with
+    /// anything but a message in one frame, and with one that would hold more than twice the memory it needs.
+    ///
+    /// # Errors
+    ///
+    /// As [`handle`](Self::handle).
+    pub fn handle_buffer(
+        &mut self,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<EventRef<'_>>, ProtocolError> {
+        if !self.takes_buffer() {
+            return Ok(None);
+        }
+        // What is wrong with a header, `handle` will say.
+        let Ok(Some((header, start))) = FrameHeader::parse(buffer) else {
+            return Ok(None);
+        };
+        let Some(kind) = header.opcode.message_kind().filter(|_| header.fin) else {
+            return Ok(None);
+        };
+        let needed = header.len.saturating_add(start as u64);
+        if buffer.capacity() as u64 > needed.saturating_mul(2) {
+            return Ok(None);
+        }
+        self.heard = true;
+        self.decoder.limit(self.max_message);
+        let (len, ends) = match self.decoder.decode(buffer) {
+            Ok((Some(piece), _)) => (piece.payload.len(), piece.last),
+            Ok((None, _)) => {
+                buffer.clear();
+                return Ok(None);
+            }
+            Err(error) => return Err(self.fail(error.into())),
+        };
+        let mut payload = std::mem::take(buffer);
+        if payload.len() > start + len {
+            buffer.extend_from_slice(payload.get(start + len..).unwrap_or_default());
+            payload.truncate(start + len);
+        }
+        payload.advance(start);
+        let mut partial = Partial::new(&header, kind, false, false);
+        let taken = partial
+            .frame(&header, self.max_message)
+            .and_then(|()| partial.adopt(payload));
+        if let Err(error) = taken {
+            return Err(self.fail(error));
+        }
+        if ends {
+            return self.finish(partial).map_err(|error| self.fail(error));
+        }
+        self.message = Some(Box::new(partial));
+        Ok(None)
     }
 
     /// Says that the transport has ended: nothing more will come.

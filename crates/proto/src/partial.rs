@@ -249,6 +249,14 @@ impl Partial {
         }
     }
 
+    /// Takes its first run of payload with the memory that it lies in.
+    pub(crate) fn adopt(&mut self, payload: BytesMut) -> Result<(), ProtocolError> {
+        if let Some((builder, _)) = self.in_place() {
+            builder.append(payload)?;
+        }
+        Ok(())
+    }
+
     /// Something was read into the space behind it.
     #[inline]
     pub(crate) fn has_tail(&self) -> bool {

@@ -21,7 +21,7 @@ static ALLOCATOR: CountingAllocator = CountingAllocator::new();
 fn a_message_of_the_limit_is_taken_and_one_more_byte_fails_with_the_header() {
     for limit in [0_u64, 1, 125, 126, 65_535, 65_536, 100_000] {
         for kind in [TEXT, BINARY] {
-            for way in [Way::Whole, Way::Assembly] {
+            for way in [Way::Whole, Way::Assembly, Way::Buffer] {
                 for len in [limit.saturating_sub(1), limit] {
                     let mut driver = limited(limit, way);
                     let wire = frame(Role::Server, FIN | kind, vec![b'a'; len as usize]);
@@ -55,7 +55,7 @@ fn without_a_word_a_server_takes_16_mib_and_a_client_64() {
 // covers WS-10.4-01
 #[test]
 fn fragments_are_limited_together() {
-    for way in [Way::Whole, Way::Assembly] {
+    for way in [Way::Whole, Way::Assembly, Way::Buffer] {
         for kind in [TEXT, BINARY] {
             let wire = [
                 frame(Role::Server, kind, [b'a'; 30_000]),
@@ -112,7 +112,7 @@ fn what_is_handed_out_in_chunks_has_no_limit() {
 fn a_header_read_for_chunks_does_not_lift_the_limit_of_a_whole_message() {
     for kind in [TEXT, BINARY] {
         for fin in [FIN, 0] {
-            for way in [Way::Whole, Way::Assembly] {
+            for way in [Way::Whole, Way::Assembly, Way::Buffer] {
                 let wire = frame(Role::Server, fin | kind, [b'a'; 100_000]);
                 let header = head(Role::Server, fin | kind, 100_000).len();
                 let config = Config::new(Role::Server).max_message(50_000);
@@ -133,7 +133,7 @@ fn a_header_read_for_chunks_does_not_lift_the_limit_of_a_whole_message() {
 #[test]
 fn bits_that_an_extension_claims_do_not_lift_the_limit_of_a_message_it_leaves_alone() {
     for (fin, len) in [(FIN, 50_001_u64), (0, 50_001), (FIN, 1 << 62)] {
-        for way in [Way::Whole, Way::Assembly] {
+        for way in [Way::Whole, Way::Assembly, Way::Buffer] {
             let mut driver = Driver::new(leaving_alone(50_000), way);
             driver.feed(&head(Role::Server, fin | RSV2 | BINARY, len));
             for _ in 0..6 {
@@ -151,7 +151,7 @@ fn bits_that_an_extension_claims_do_not_lift_the_limit_of_a_message_it_leaves_al
 #[test]
 fn what_an_extension_makes_of_a_message_is_limited_not_what_arrives() {
     const LIMIT: u64 = 40_000;
-    for way in [Way::Whole, Way::Assembly] {
+    for way in [Way::Whole, Way::Assembly, Way::Buffer] {
         for (len, fits) in [(LIMIT - 1, true), (LIMIT, true), (LIMIT + 1, false)] {
             // Far below the limit, and above it, on the wire.
             for byte in [|_| b'a', |at: u64| b'a' + (at % 2) as u8] {
@@ -182,7 +182,7 @@ fn fragments_of_an_encoded_message_may_be_longer_together_than_the_message() {
     ]
     .concat();
     for (limit, fits) in [(30_000, true), (29_999, false)] {
-        for way in [Way::Whole, Way::Assembly] {
+        for way in [Way::Whole, Way::Assembly, Way::Buffer] {
             let mut driver = limited(limit, way);
             wire.chunks(1000).for_each(|chunk| driver.feed(chunk));
             if fits {

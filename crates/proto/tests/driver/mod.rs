@@ -46,10 +46,12 @@ pub(crate) enum Way {
     Chunks,
     /// `assembly` whenever there is one, else `handle`.
     Assembly,
+    /// `handle_buffer`, then `handle` what it leaves.
+    Buffer,
 }
 
 /// Every way.
-pub(crate) const WAYS: [Way; 3] = [Way::Whole, Way::Chunks, Way::Assembly];
+pub(crate) const WAYS: [Way; 4] = [Way::Whole, Way::Chunks, Way::Assembly, Way::Buffer];
 
 /// A connection with the notes of what it said.
 pub(crate) struct Driver {
@@ -89,10 +91,23 @@ impl Driver {
                     continue;
                 }
             }
+            if self.way == Way::Buffer {
+                let mut buffer = BytesMut::from(&*rest);
+                match self.connection.handle_buffer(&mut buffer) {
+                    Ok(event) => note(event, &mut self.seen, &mut self.chunks),
+                    Err(error) => return self.failed(&error),
+                }
+                let used = rest.len() - buffer.len();
+                rest = &mut rest[used..];
+                assert_eq!(buffer, &*rest, "what is left is what came");
+                if used > 0 {
+                    continue;
+                }
+            }
             let total = rest.len();
             let handled = match self.way {
                 Way::Chunks => self.connection.handle_chunk(rest),
-                Way::Whole | Way::Assembly => self.connection.handle(rest),
+                Way::Whole | Way::Assembly | Way::Buffer => self.connection.handle(rest),
             };
             // The events of an input may borrow it, so it is cut again from the start for the next one.
             let used = match handled {

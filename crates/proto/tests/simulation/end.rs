@@ -12,7 +12,7 @@ use bowline_proto::{
 };
 use bowline_testing::extension::RunLength;
 use bowline_testing::random::Random;
-use bytes::Buf;
+use bytes::{Buf, BytesMut};
 
 use crate::ALLOCATOR;
 use crate::link::{Link, Read};
@@ -190,8 +190,9 @@ impl End {
     }
 
     fn read(&mut self, scene: &mut Scene<'_>) -> bool {
-        // A shell reads large frames into their place, or into a block; chunks or whole as its caller likes.
-        let way = scene.random.below(3);
+        // A shell reads large frames into their place, into memory that it gives away, or into a block; chunks or whole
+        // as its caller likes.
+        let way = scene.random.below(4);
         let (space, used) = ALLOCATOR.measure(|| match way {
             0 => self
                 .inbound
@@ -221,6 +222,8 @@ impl End {
                 self.fed += bytes.len();
                 if space.is_some() {
                     self.take_assembly(&bytes, scene);
+                } else if way == 3 {
+                    self.take_buffer(&bytes, scene);
                 } else {
                     self.take(&mut bytes, way == 1, scene);
                 }
@@ -243,6 +246,28 @@ impl End {
             Err(error) => self.fail(&error, scene),
         }
         self.check_input();
+    }
+
+    fn take_buffer(&mut self, bytes: &[u8], scene: &mut Scene<'_>) {
+        let mut rest = bytes.to_vec();
+        let (told, used) = ALLOCATOR.measure(|| {
+            let mut buffer = BytesMut::from(bytes);
+            let event = self.inbound.handle_buffer(&mut buffer)?;
+            let told = event.map(|event| told(&event, scene.heard, None));
+            rest.clear();
+            rest.extend_from_slice(&buffer);
+            Ok(told)
+        });
+        self.held += used.kept;
+        match told {
+            Ok(Some(told)) => {
+                self.hear(told, scene);
+                self.fed = rest.len();
+            }
+            Ok(None) => {}
+            Err(error) => return self.fail(&error, scene),
+        }
+        self.take(&mut rest, false, scene);
     }
 
     fn take(&mut self, mut bytes: &mut [u8], chunked: bool, scene: &mut Scene<'_>) {

@@ -40,7 +40,7 @@ fn machine(role: Role, input: &[u8]) {
     // All pongs fit below the mark from which on only the newest counts.
     let wire = &wire[..wire.len().min(16 * 1024)];
     let course = setup.run(Way::Whole, &[wire]);
-    for way in [Way::Whole, Way::Chunks, Way::Assembly] {
+    for way in [Way::Whole, Way::Chunks, Way::Assembly, Way::Buffer] {
         for (cut, chunks) in chunkings(wire).iter().enumerate() {
             let other = setup.run(way, chunks);
             match course.seen.split_last() {
@@ -81,6 +81,8 @@ enum Way {
     Chunks,
     /// `assembly` whenever there is one, else `handle`.
     Assembly,
+    /// `handle_buffer`, then `handle` what it leaves.
+    Buffer,
 }
 
 /// All that a connection did.
@@ -220,10 +222,23 @@ impl Driver {
                 }
                 continue;
             }
+            if way == Way::Buffer {
+                let mut buffer = BytesMut::from(&*rest);
+                match self.connection.handle_buffer(&mut buffer) {
+                    Ok(event) => note(event, &mut self.seen, &mut self.open),
+                    Err(error) => return failed(&error, &mut self.seen),
+                }
+                let used = rest.len() - buffer.len();
+                rest = &mut rest[used..];
+                assert_eq!(buffer, &*rest, "what is left is what came");
+                if used > 0 {
+                    continue;
+                }
+            }
             let total = rest.len();
             let handled = match way {
                 Way::Chunks => self.connection.handle_chunk(rest),
-                Way::Whole | Way::Assembly => self.connection.handle(rest),
+                Way::Whole | Way::Assembly | Way::Buffer => self.connection.handle(rest),
             };
             let used = match handled {
                 Ok((used, None)) => {
