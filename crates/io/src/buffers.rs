@@ -34,6 +34,18 @@ impl Block {
         Self::new(bytes, filled)
     }
 
+    /// The same, and a pooled block if they fit.
+    pub(crate) fn copied(bytes: BytesMut) -> Self {
+        let mut block = Self::take();
+        let Some(space) = block.space(true).get_mut(..bytes.len()) else {
+            block.give_back();
+            return Self::holding(bytes);
+        };
+        space.copy_from_slice(&bytes);
+        block.fill(bytes.len());
+        block
+    }
+
     fn new(bytes: Box<[u8]>, filled: usize) -> Self {
         Self(Box::new(Memory {
             bytes,
@@ -160,7 +172,7 @@ thread_local! {
 
 /// How much is read at once in bytes: a full socket buffer's worth, and small enough to stay in the cache. A message of
 /// 64 KiB fits with its header, and so do four of 16 KiB: whoever sends that much as a rule sends round numbers.
-const NARROW: usize = 64 * 1024 + 64;
+pub(crate) const NARROW: usize = 64 * 1024 + 64;
 
 /// How much is read at once from a peer who fills [`NARROW`] with messages, in bytes: a call of the system takes as long
 /// as to move tens of KiB.

@@ -1,4 +1,5 @@
 mod driver;
+mod foresight;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -17,6 +18,7 @@ use crate::buffers::Block;
 use crate::shared::Shared;
 use crate::{Chunk, Error, Event, Parts, Transport};
 use driver::{Armed, Run};
+use foresight::Foresight;
 
 /// The receiving half of a connection, and its driver.
 ///
@@ -40,11 +42,19 @@ pub struct Receiver<T: Transport> {
     error: Option<Box<Error>>,
     over: Option<Box<Ended>>,
     run: Run,
-    /// Payload that the extension had made when that was last charged to the run, in bytes.
-    decoded: u64,
-    chunked: bool,
+    handing: Handing,
     /// The peer has filled a block: more is read at once, until a message is read into its own buffer.
     wide: bool,
+    foresight: Foresight,
+}
+
+/// How messages are handed out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Handing {
+    Owned,
+    /// Where they lie, as a rule.
+    Lent,
+    Chunks,
 }
 
 impl<T: Transport> Receiver<T> {
@@ -59,7 +69,6 @@ impl<T: Transport> Receiver<T> {
         Self {
             reader: Some(reader),
             shared,
-            decoded: inbound.volume().payload,
             inbound,
             deadlines,
             timer: None,
@@ -67,8 +76,9 @@ impl<T: Transport> Receiver<T> {
             error: error.map(Box::new),
             over: None,
             run: Run::default(),
-            chunked: false,
+            handing: Handing::Owned,
             wide: false,
+            foresight: Foresight::NONE,
         }
     }
 
@@ -147,9 +157,9 @@ impl<T: Transport> Receiver<T> {
     /// Cancel safe: if another branch wins, no chunk was taken.
     pub async fn recv_chunk(&mut self) -> Result<Option<Chunk>, Error> {
         poll_fn(|cx| {
-            self.chunked = true;
+            self.handing = Handing::Chunks;
             let chunk = self.poll_owned(cx, take::chunk);
-            self.chunked = false;
+            self.handing = Handing::Owned;
             chunk
         })
         .await
@@ -239,7 +249,9 @@ impl<T: Transport> Receiver<T> {
         if let Some(place) = found {
             return Poll::Ready(Ok(place));
         }
+        self.handing = Handing::Lent;
         let place = self.poll_next(cx, |event, end| take::place(event, end, &mut lent));
+        self.handing = Handing::Owned;
         if lent.is_some() {
             self.block.get_or_insert_with(Block::take).lend(lent);
         }

@@ -73,13 +73,16 @@ fn from_a_peer_that_fills_a_block_more_is_read_at_once() {
     }
     // 64, 128 and 64 KiB, then 128 and 128. A write follows each, and one more the end of a turn.
     assert_eq!(most, [(3, 4), (2, 3)]);
-    // A large message has a buffer of its own, and what follows is read as from anybody.
+    // A large message has a buffer of its own. Another is foreseen then, and as it does not come, what follows is read
+    // as from anybody.
     script.send(frame(Role::Server, BINARY | FIN, payload::seq(300_000)));
     executor.run();
-    script.state().reads = 0;
-    script.send(sixteen);
-    executor.run();
-    assert_eq!(script.state().reads, 3);
+    for reads in [1, 3] {
+        script.state().reads = 0;
+        script.send(sixteen.clone());
+        executor.run();
+        assert_eq!(script.state().reads, reads);
+    }
 }
 
 #[test]

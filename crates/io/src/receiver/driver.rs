@@ -10,9 +10,10 @@ use bowline_proto::{
     Deadlines, EndedBy, EventRef, Inbound, Outbound, OutboundStatus, ProtocolError, Timeout,
 };
 use bowline_shell::{claim, end};
+use bytes::{Bytes, BytesMut};
 
-use super::Receiver;
-use crate::buffers::Block;
+use super::{Handing, Receiver};
+use crate::buffers::{Block, NARROW};
 use crate::shared::Shared;
 use crate::{Error, PollRead, PollWrite, Timer, Transport};
 
@@ -106,15 +107,10 @@ impl<T: Transport> Receiver<T> {
         take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
     ) -> Option<R> {
         loop {
-            // A few bytes may have become many, and those are the work.
-            let decoded = self.inbound.volume().payload;
-            if decoded != self.decoded {
-                self.run.took(decoded.saturating_sub(self.decoded));
-                self.decoded = decoded;
-            }
             if self.run.is_long() {
                 return None;
             }
+            let before = self.inbound.volume().payload;
             let block = self.block.as_mut();
             let (input, start) = match block {
                 Some(block) => {
@@ -125,7 +121,7 @@ impl<T: Transport> Receiver<T> {
                 None if self.inbound.has_more() => (&mut [][..], 0),
                 None => return None,
             };
-            let handled = if self.chunked {
+            let handled = if self.handing == Handing::Chunks {
                 self.inbound.handle_chunk(input)
             } else {
                 self.inbound.handle(input)
@@ -138,7 +134,7 @@ impl<T: Transport> Receiver<T> {
                 }
             };
             let Some(event) = event else {
-                self.run.took(used as u64);
+                self.took(used, before);
                 self.give_back();
                 return None;
             };
@@ -148,8 +144,8 @@ impl<T: Transport> Receiver<T> {
                 out.reply(reply);
             }
             self.run.event();
-            self.run.took(used as u64);
             let taken = take(event, start + used);
+            self.took(used, before);
             if let Some(block) = &mut self.block {
                 block.advance(used);
             }
@@ -159,12 +155,23 @@ impl<T: Transport> Receiver<T> {
         }
     }
 
+    /// Charges bytes that were used, and what an extension made of them since it had made `before`: a few bytes may
+    /// have become many, and those are the work.
+    #[inline]
+    fn took(&mut self, used: usize, before: u64) {
+        let decoded = self.inbound.volume().payload.saturating_sub(before);
+        self.run.took(decoded.saturating_add(used as u64));
+    }
+
     /// Reads once. Ready without a value: bytes or the end have come.
     fn poll_read<R>(
         &mut self,
         cx: &mut Context<'_>,
         take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
     ) -> Poll<Option<R>> {
+        if let Some(expected) = self.foreseen() {
+            return self.poll_read_foreseen(cx, expected, take);
+        }
         let Some(reader) = &mut self.reader else {
             return Poll::Pending;
         };
@@ -179,6 +186,7 @@ impl<T: Transport> Receiver<T> {
                 Ok(count) => {
                     self.run.read();
                     self.run.placed(count as u64);
+                    self.foresight.read(count, usize::MAX);
                     match self.inbound.handle_assembly() {
                         Ok(Some(event)) => {
                             self.run.event();
@@ -208,6 +216,7 @@ impl<T: Transport> Receiver<T> {
                 }
                 self.run.read();
                 self.wide |= count == room;
+                self.foresight.read(count, room);
                 block.fill(count);
                 self.block = Some(block);
             }
@@ -217,8 +226,75 @@ impl<T: Transport> Receiver<T> {
             }
             Poll::Pending => {
                 block.give_back();
+                self.foresight.wait();
                 return Poll::Pending;
             }
+        }
+        Poll::Ready(None)
+    }
+
+    /// How many bytes the next read should bring, if they are to have memory of their own.
+    #[inline]
+    fn foreseen(&mut self) -> Option<usize> {
+        if self.block.is_some() || !self.inbound.takes_buffer() {
+            return None;
+        }
+        let expected = self.foresight.room(&self.inbound.arrival())?;
+        match self.handing {
+            Handing::Owned => Some(expected),
+            // What one read brings to a block is lent from there.
+            Handing::Lent => (expected > NARROW).then_some(expected),
+            Handing::Chunks => None,
+        }
+    }
+
+    /// Reads once, into memory for the message that should come now.
+    #[inline(never)]
+    fn poll_read_foreseen<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        expected: usize,
+        take: &mut impl FnMut(EventRef<'_>, usize) -> Option<R>,
+    ) -> Poll<Option<R>> {
+        let Some(reader) = &mut self.reader else {
+            return Poll::Pending;
+        };
+        // One byte more: a read that fills its room says nothing about whether there is more, and costs another call.
+        let mut buffer = BytesMut::with_capacity(expected + 1);
+        let room = buffer.capacity();
+        match ready!(reader.poll_read_buf(cx, &mut buffer)) {
+            Ok(0) => self.inbound.handle_eof(),
+            Ok(count) if count > room || buffer.len() != count => {
+                self.read_failed(claim::overread());
+            }
+            Ok(count) => {
+                self.run.read();
+                self.foresight.read(count, room);
+                let mut taken = None;
+                if count >= LEAST {
+                    self.run.placed(count as u64);
+                    // What was not filled is not to be held meanwhile.
+                    if count < room / 2 {
+                        buffer = shrunk(buffer);
+                    }
+                    match self.inbound.handle_buffer(&mut buffer) {
+                        Ok(Some(event)) => {
+                            self.run.event();
+                            taken = take(event, 0);
+                        }
+                        Ok(None) => {}
+                        Err(error) => {
+                            violated(&self.shared, &mut self.error, error);
+                            return Poll::Ready(None);
+                        }
+                    }
+                }
+                if !buffer.is_empty() {
+                    self.block = Some(Block::copied(buffer));
+                }
+                return Poll::Ready(taken);
+            }
+            Err(error) => self.read_failed(error),
         }
         Poll::Ready(None)
     }
@@ -393,6 +469,11 @@ fn stand_by<W: PollWrite, S>(
     before
 }
 
+/// The bytes without room behind them.
+fn shrunk(bytes: BytesMut) -> BytesMut {
+    BytesMut::from(Bytes::from(Vec::from(bytes).into_boxed_slice()))
+}
+
 /// What `poll_busy` achieved.
 enum Progress<R> {
     Taken(R),
@@ -441,3 +522,6 @@ fn violated<W: PollWrite>(shared: &Shared<W>, kept: &mut Option<Box<Error>>, err
     drop(out);
     kept.get_or_insert_with(|| Box::new(error.into()));
 }
+
+/// Less is copied, if it came where a large message was expected, in bytes.
+const LEAST: usize = 16 * 1024;

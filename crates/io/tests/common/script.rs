@@ -68,6 +68,8 @@ pub(crate) struct State {
     pub(crate) held: Vec<u8>,
     /// Reads that gave bytes.
     pub(crate) reads: usize,
+    /// The room that each of them had.
+    pub(crate) rooms: Vec<usize>,
     /// Calls that read, whatever they gave.
     pub(crate) read_calls: usize,
     pub(crate) bytes_read: usize,
@@ -104,6 +106,7 @@ impl Script {
             output: Vec::new(),
             held: Vec::new(),
             reads: 0,
+            rooms: Vec::new(),
             read_calls: 0,
             bytes_read: 0,
             writes: Vec::new(),
@@ -206,7 +209,8 @@ impl PollRead for ScriptReader {
                 return Poll::Pending;
             }
         }
-        let room = buffer.len().min(state.read_max);
+        let whole = buffer.len();
+        let room = whole.min(state.read_max);
         let buffer = &mut buffer[..room];
         let count = loop {
             match state.input.front_mut() {
@@ -235,6 +239,7 @@ impl PollRead for ScriptReader {
             state.input.pop_front();
         };
         state.reads += 1;
+        state.rooms.push(whole);
         state.bytes_read += count;
         Poll::Ready(Ok(count))
     }
