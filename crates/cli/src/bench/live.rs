@@ -74,6 +74,13 @@ impl Live {
         (recent, time)
     }
 
+    /// Shows what begins, if anybody looks; else it might be over before the line is due.
+    pub(super) fn announce(&mut self, phase: Phase, tally: &Tally) {
+        if self.interval.is_some() {
+            self.show(phase, tally);
+        }
+    }
+
     /// Shows how it goes.
     pub(super) fn show(&mut self, phase: Phase, tally: &Tally) {
         let (recent, time) = self.refresh(tally);

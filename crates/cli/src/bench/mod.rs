@@ -169,6 +169,7 @@ impl Bench {
         let phase = Phase::Opening {
             wanted: args.connections,
         };
+        self.live.announce(phase, &self.course.tally);
         let stop = AtomicBool::new(false);
         let opened = self.join(tasks, &stop, None, phase).await?;
         let mut connections = Vec::new();
